@@ -1,0 +1,50 @@
+"""Who computes Ed25519: the port, the choice, and the self-test that every choice must pass."""
+
+from collections.abc import Sequence
+from typing import Any, NewType, Protocol
+
+from ron_kms.errors import AlgUnavailable
+
+VerifyingKey = NewType("VerifyingKey", object)
+"""An engine's own handle for a public key. Only the engine that made it can read it."""
+
+Item = tuple[VerifyingKey, bytes, bytes]
+"""(verifying key, message, signature)."""
+
+
+class Engine(Protocol):
+    """Who computes Ed25519. Every engine gives the same verdicts; some are faster.
+
+    The rule is strict and cofactorless: 64 bytes with S < L; a public key that is the canonical encoding
+    of a point not of small order; R not of small order; encode(S·B − k·A) equal to R byte for byte
+    (RFC 8032 §5.1.7 without its cofactored alternative; ed25519-dalek's ``verify_strict``).
+    """
+
+    @property
+    def name(self) -> str:
+        """What ``/version`` and attestations call it, such as ``sodium 1.0.20``."""
+        ...
+
+    def load(self, public_key: bytes) -> VerifyingKey:
+        """Return a handle for 32 bytes; a key the rule refuses loads as one that refuses everything."""
+        ...
+
+    def verify_many(self, items: Sequence[Item]) -> Sequence[int]:
+        """Return 1 or 0 for each item, in order: the verdict it has alone. Never raises for a bad item."""
+        ...
+
+
+def choose(name: str) -> Engine:
+    """Return the engine called ``name`` (``auto`` for the best one here), after its self-test.
+
+    Raises:
+        AlgUnavailable: There is no such engine here, or it gave a wrong verdict.
+    """
+    from ron_kms.engines.selftest import check  # noqa: PLC0415 - the vectors are needed once
+    from ron_kms.engines.sodium import SodiumEngine  # noqa: PLC0415 - an engine is imported when chosen
+
+    if name not in ("auto", "sodium"):
+        raise AlgUnavailable("there is no engine of that name here")
+    engine: Any = SodiumEngine()
+    check(engine)
+    return engine  # type: ignore[no-any-return]
