@@ -1,0 +1,73 @@
+"""Custody of versioned Ed25519 keys: keys go in, signatures come out.
+
+Open a ``Keyring`` on a ``KeyStore`` with an ``Engine`` and a seal key; ``create`` makes the first ring.
+"""
+
+from ron_kms.engines import Engine, Item, VerifyingKey
+from ron_kms.errors import (
+    AlgUnavailable,
+    BadPublicKey,
+    Busy,
+    CapabilityMissing,
+    Entropy,
+    Expired,
+    Internal,
+    KmsError,
+    NoSuchKey,
+    SealAuth,
+    SealError,
+    SealFormat,
+    StoreBusy,
+    StoreRefused,
+    TooSoon,
+    VerifyFailed,
+)
+from ron_kms.generations import Generations
+from ron_kms.jwks import KeySet
+from ron_kms.keyring import Keyring, Policy, Signed, create
+from ron_kms.kid import KID_CHARS_MAX, Kid
+from ron_kms.publickey import import_public_key
+from ron_kms.ring import State
+from ron_kms.seal_key import make_seal_key, read_seal_key
+from ron_kms.sealed import seal, unseal
+from ron_kms.secret import Secret
+from ron_kms.snapshot import Attested, Snapshot
+
+__all__ = [
+    "KID_CHARS_MAX",
+    "AlgUnavailable",
+    "Attested",
+    "BadPublicKey",
+    "Busy",
+    "CapabilityMissing",
+    "Engine",
+    "Entropy",
+    "Expired",
+    "Generations",
+    "Internal",
+    "Item",
+    "KeySet",
+    "Keyring",
+    "Kid",
+    "KmsError",
+    "NoSuchKey",
+    "Policy",
+    "SealAuth",
+    "SealError",
+    "SealFormat",
+    "Secret",
+    "Signed",
+    "Snapshot",
+    "State",
+    "StoreBusy",
+    "StoreRefused",
+    "TooSoon",
+    "VerifyFailed",
+    "VerifyingKey",
+    "create",
+    "import_public_key",
+    "make_seal_key",
+    "read_seal_key",
+    "seal",
+    "unseal",
+]

@@ -10,7 +10,8 @@ KmsError
 ├── BadPublicKey         not the canonical encoding of a point of prime order
 ├── Busy                 not now: try again
 │   ├── TooSoon          the next key has not been published for long enough (``retry_after_ms``)
-│   └── StoreBusy        the store cannot be read or written at the moment
+│   ├── StoreBusy        the store cannot be read or written at the moment
+│   └── GenerationMoved  somebody else changed the store first
 ├── SealError            a sealed blob does not open
 │   ├── SealFormat       the bytes are not a sealed blob
 │   └── SealAuth         wrong key, or a blob that was moved or changed
@@ -77,6 +78,10 @@ class TooSoon(Busy):
 
 class StoreBusy(Busy):
     """The store cannot be read or written at the moment."""
+
+
+class GenerationMoved(Busy):
+    """Somebody else changed the store first: nothing was written."""
 
 
 class SealError(KmsError):

@@ -1,0 +1,330 @@
+"""Live custody of one ring: one immutable snapshot, replaced whole.
+
+Every reader takes the snapshot once and works from it, so nobody sees a new kid with an old key. A change
+is one compare-and-swap of the stored ring, and then one swap of the snapshot.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from nacl.bindings import crypto_sign_seed_keypair
+
+from ron_kms import ring as rings
+from ron_kms.engines import Engine, Item
+from ron_kms.entropy import Entropy, system
+from ron_kms.errors import Busy, GenerationMoved, StoreRefused, VerifyFailed
+from ron_kms.generations import Generations
+from ron_kms.jwks import KeySet
+from ron_kms.kid import Kid, check_namespace
+from ron_kms.ring import Ring
+from ron_kms.sealed import seal, unseal
+from ron_kms.sealed_ring import open_ring, open_seed, seal_ring
+from ron_kms.secret import Secret
+from ron_kms.snapshot import Attested, Head, Snapshot
+from ron_kms.stores import Idempotency, KeyStore, Stored
+
+UNKNOWN_KID_READ_EVERY_S = 1.0
+"""How often strangers' kids can make a process read its store."""
+
+_CHANGE_TRIES = 32
+"""Compare-and-swaps before a change gives up. Somebody else got through each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a key lives."""
+
+    grace_ms: int  # how long a version stays published after it signed
+    publish_ahead_ms: int  # how long a version is published before it may sign
+    reread_ms: int = 60_000  # the longest a process goes without looking at its store
+
+
+class Signed(NamedTuple):
+    """A signature, and what it is over."""
+
+    kid: str
+    message: bytes
+    signature: bytes  # 64 bytes, R then S (RFC 8032 §5.1.6)
+
+
+def now_ms() -> int:
+    """Return Unix time in milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+def create(
+    store: KeyStore,
+    seal_key: Secret,
+    namespace: str,
+    *,
+    clock_ms: Callable[[], int] = now_ms,
+    entropy: Entropy = system,
+) -> None:
+    """Make the store's first ring: version 1 signs, version 2 is published as the next.
+
+    Raises:
+        ValueError: ``namespace`` is none.
+        StoreRefused: There is a ring already (``store_exists``).
+        StoreBusy: It could not be written.
+        Entropy: There was no randomness.
+    """
+    check_namespace(namespace)
+    now = clock_ms()
+    (first_seed, first), (second_seed, second) = _pair(entropy), _pair(entropy)
+    ring = rings.create(namespace, first, second, now)
+    seeds = {ring.active.kid: first_seed, ring.next.kid: second_seed}
+    store.replace(0, seal_ring(ring, seeds, {}, key=seal_key, generation=1, now_ms=now, entropy=entropy))
+
+
+class Keyring:
+    """The versions of one key, live: sign, verify, rotate, revoke, attest.
+
+    Safe to share between threads. What reads the store (``refresh``, ``look_again``) or writes it
+    (``rotate``, ``revoke``) may wait for another process, so an event loop calls it in a thread.
+
+    Args:
+        store: Where the ring rests; ``create`` made it.
+        engine: Who verifies.
+        seal_key: 32 bytes that open the store.
+        generations: Shared by all workers on this store, so that each sees the others' changes at once.
+
+    Raises:
+        StoreRefused: The store or its seal key is not to be used (by name).
+        StoreBusy: It cannot be read at the moment.
+    """
+
+    def __init__(
+        self,
+        store: KeyStore,
+        engine: Engine,
+        seal_key: Secret,
+        policy: Policy,
+        *,
+        generations: Generations | None = None,
+        clock_ms: Callable[[], int] = now_ms,
+        entropy: Entropy = system,
+    ) -> None:
+        self.engine = engine
+        self._store = store
+        self._seal_key = seal_key
+        self._policy = policy
+        self._generations = generations or Generations()
+        self._clock_ms = clock_ms
+        self._entropy = entropy
+        self._changing = threading.RLock()
+        self._looked_for_unknown_s = float("-inf")
+        stored = store.load()
+        if stored is None:  # only ever an answer to a known generation
+            raise StoreRefused("store_missing", "there is no ring in this store")
+        self._snapshot = self._opened(stored, before=None)
+        self._looked_s = time.monotonic()
+        self._generations.saw(stored.generation)
+
+    # Reading
+
+    @property
+    def current(self) -> Snapshot:
+        """The newest generation this process has seen. Take it once, and work from it."""
+        return self._snapshot
+
+    def is_current(self) -> bool:
+        """Tell whether no worker has seen a newer generation, and the store was looked at lately."""
+        seen = self._generations.newest() <= self._snapshot.generation
+        return seen and time.monotonic() - self._looked_s < self._policy.reread_ms / 1000
+
+    def refresh(self) -> None:
+        """Take over what other processes wrote. Reads the store.
+
+        Raises:
+            StoreRefused, StoreBusy: As for ``Keyring``; the snapshot stays as it was.
+        """
+        with self._changing:
+            stored = self._store.load(self._snapshot.generation)
+            if stored is not None:
+                if stored.generation < self._snapshot.generation:
+                    raise StoreRefused("store_rolled_back", "the store went back to an earlier generation")
+                self._install(self._opened(stored, before=self._snapshot))
+            self._looked_s = time.monotonic()
+
+    def look_again(self) -> bool:
+        """Refresh for a kid that nobody knows, unless that was done less than a second ago.
+
+        Returns:
+            Whether the store was read.
+
+        Raises:
+            StoreRefused, StoreBusy: As for ``refresh``.
+        """
+        with self._changing:
+            now_s = time.monotonic()
+            if now_s - self._looked_for_unknown_s < UNKNOWN_KID_READ_EVERY_S:
+                return False
+            self._looked_for_unknown_s = now_s
+            self.refresh()
+            return True
+
+    def sign(self, message_for: Callable[[str], bytes]) -> Signed:
+        """Sign with the version that signs now.
+
+        Args:
+            message_for: Makes the message for that version's kid: the two are of one generation.
+        """
+        head = self._snapshot.head
+        message = message_for(head.kid)
+        return Signed(head.kid, message, head.sign(message))
+
+    def verify_many(self, items: Sequence[Item]) -> Sequence[int]:
+        """Return 1 or 0 for each (verifying key, message, signature), in order. See ``Engine``."""
+        return self.engine.verify_many(items)
+
+    def verify(self, kid: str, message: bytes, signature: bytes) -> None:
+        """Return only if version ``kid`` made ``signature`` over ``message``.
+
+        Raises:
+            NoSuchKey: No version has that kid.
+            Expired: The version was revoked.
+            VerifyFailed: It did not.
+        """
+        key = self._snapshot.verifying_key(kid)
+        if not self.verify_many([(key, message, signature)])[0]:
+            raise VerifyFailed("the signature does not hold")
+
+    def key_set(self) -> KeySet:
+        """Return the public keys as they are published now."""
+        return self._at_now().key_set
+
+    def attest(self) -> Attested:
+        """Return what the keyring is now, without a secret in it."""
+        return self._at_now().attest()
+
+    # Changing
+
+    def rotate(
+        self, answer: Callable[[Snapshot], bytes], *, idempotency_key: str | None = None, force: bool = False
+    ) -> bytes:
+        """Let the next version sign, and publish a new next one. Durable when it returns.
+
+        Args:
+            answer: Renders what the caller is told; what it gives is stored with the rotation.
+            idempotency_key: The same key gets the same answer, byte for byte, and rotates once.
+            force: Rotate even if the next version has not been published for long enough.
+
+        Raises:
+            TooSoon: It has not.
+            Busy, StoreRefused: The store could not be changed.
+        """
+
+        def change(ring: Ring, fresh: bytes, now: int) -> Ring:
+            if not force:
+                rings.check_published_for(ring, self._policy.publish_ahead_ms, now)
+            return rings.rotate(ring, fresh, grace_ms=self._policy.grace_ms, now_ms=now)
+
+        return self._change(change, answer, idempotency_key)
+
+    def revoke(self, kid: Kid, answer: Callable[[Snapshot], bytes]) -> bytes:
+        """Let nothing verify under ``kid`` any more. Durable when it returns.
+
+        Revoking the active version rotates, revoking the next makes another, in the same change. Revoking
+        a version again changes nothing.
+
+        Raises:
+            NoSuchKey: No version has that kid.
+            Busy, StoreRefused: The store could not be changed.
+        """
+        return self._change(lambda ring, fresh, now: rings.revoke(ring, kid, fresh, now_ms=now), answer)
+
+    def _change(
+        self,
+        change: Callable[[Ring, bytes, int], Ring],
+        answer: Callable[[Snapshot], bytes],
+        idempotency_key: str | None = None,
+    ) -> bytes:
+        with self._changing:
+            for _ in range(_CHANGE_TRIES):
+                if idempotency_key and (given := self._store.recall(idempotency_key)):
+                    self.refresh()
+                    return unseal(self._seal_key, given, _answer_aad(idempotency_key))
+                self.refresh()
+                try:
+                    return self._changed(change, answer, idempotency_key)
+                except GenerationMoved:
+                    continue
+        raise Busy("the store is being changed by others")
+
+    def _changed(
+        self,
+        change: Callable[[Ring, bytes, int], Ring],
+        answer: Callable[[Snapshot], bytes],
+        idempotency_key: str | None,
+    ) -> bytes:
+        """Change the ring once: build the whole next generation, store it, and only then show it."""
+        now, before = self._clock_ms(), self._snapshot
+        fresh_seed, fresh = _pair(self._entropy)
+        was = rings.at(before.ring, now)
+        ring = change(was, fresh, now)
+        if ring == was:
+            return answer(before)
+        next_row = {version: row for row, version in before.resting.items()}[before.ring.next]
+        seeds = {ring.next.kid: fresh_seed, was.next.kid: open_seed(next_row, self._seal_key)}
+        generation = before.generation + 1
+        sealed = seal_ring(
+            ring,
+            seeds,
+            before.resting,
+            key=self._seal_key,
+            generation=generation,
+            now_ms=now,
+            entropy=self._entropy,
+        )
+        resting = dict(zip(sealed.versions, ring.versions, strict=True))
+        head = (
+            before.head if ring.active == was.active else Head(str(ring.active.kid), seeds[ring.active.kid])
+        )
+        after = Snapshot.of(generation, ring, resting, head, self.engine, before)
+        said = answer(after)
+        self._store.replace(before.generation, sealed, self._idempotency(idempotency_key, after, said, now))
+        self._install(after)
+        return said
+
+    def _idempotency(self, key: str | None, after: Snapshot, said: bytes, now: int) -> Idempotency | None:
+        if key is None:
+            return None
+        sealed = seal(self._seal_key, said, _answer_aad(key), now_ms=now, entropy=self._entropy)
+        return Idempotency(key, after.head.kid, sealed)
+
+    def _opened(self, stored: Stored, before: Snapshot | None) -> Snapshot:
+        ring = open_ring(stored, before.resting if before else {}, key=self._seal_key)
+        resting = dict(zip(stored.ring.versions, ring.versions, strict=True))
+        rows = {version: row for row, version in resting.items()}
+        if before and before.ring.active == ring.active:
+            head = before.head
+        else:
+            head = Head(str(ring.active.kid), open_seed(rows[ring.active], self._seal_key))
+        return Snapshot.of(stored.generation, ring, resting, head, self.engine, before)
+
+    def _install(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self._looked_s = time.monotonic()
+        self._generations.saw(snapshot.generation)
+
+    def _at_now(self) -> Snapshot:
+        snapshot = self._snapshot
+        shown = snapshot.at(self._clock_ms())
+        if shown is not snapshot:
+            with self._changing:
+                if self._snapshot is snapshot:
+                    self._snapshot = shown
+        return shown
+
+
+def _pair(entropy: Entropy) -> tuple[Secret, bytes]:
+    """Return a new private key's seed and its public key."""
+    seed = entropy(32)
+    return Secret(seed), crypto_sign_seed_keypair(seed)[0]
+
+
+def _answer_aad(idempotency_key: str) -> bytes:
+    return b"ron-kms/answer/v1\0" + idempotency_key.encode()

@@ -1,0 +1,130 @@
+"""Everything a reader needs of one generation, immutable and whole."""
+
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import TypedDict
+
+from nacl.bindings import crypto_sign, crypto_sign_seed_keypair
+
+from ron_kms import ring as rings
+from ron_kms.engines import Engine, VerifyingKey
+from ron_kms.errors import Expired, NoSuchKey
+from ron_kms.jwks import KeySet, key_set
+from ron_kms.ring import Ring, State
+from ron_kms.sealed_ring import Resting
+from ron_kms.secret import Secret
+
+
+class AttestedVersion(TypedDict):
+    """One version, as ``attest`` tells it."""
+
+    kid: str
+    alg: str
+    vk_b64: str  # the public key, standard base64
+    state: str
+    created_ms: int
+
+
+class Attested(TypedDict):
+    """What the keyring says of itself. ``previous_kids`` signed before and are still published."""
+
+    current_kid: str
+    next_kid: str
+    previous_kids: list[str]
+    versions: list[AttestedVersion]
+
+
+class Head:
+    """The version that signs, with its private key in memory."""
+
+    def __init__(self, kid: str, seed: Secret) -> None:
+        self.kid = kid
+        # libsodium's form of a private key: the seed, then the public key (64 bytes).
+        self._private = Secret(crypto_sign_seed_keypair(seed.reveal())[1])
+
+    def sign(self, message: bytes) -> bytes:
+        """Return the 64 bytes of R and S (RFC 8032 §5.1.6)."""
+        return crypto_sign(message, self._private.reveal())[:64]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One generation of a ring, as readers use it."""
+
+    generation: int
+    ring: Ring
+    resting: Resting
+    head: Head
+    verifying: Mapping[str, VerifyingKey]  # by kid: every version that was not revoked
+    revoked: frozenset[str]  # the kids of those that were
+
+    @classmethod
+    def of(
+        cls,
+        generation: int,
+        ring: Ring,
+        resting: Resting,
+        head: Head,
+        engine: Engine,
+        before: "Snapshot | None",
+    ) -> "Snapshot":
+        """Return the snapshot of a ring; keys loaded in the snapshot ``before`` are not loaded again."""
+        loaded = before.verifying if before else {}
+        verifying = {
+            kid: loaded.get(kid) or engine.load(v.public_key)
+            for v in ring.versions
+            if v.state is not State.REVOKED
+            for kid in [str(v.kid)]
+        }
+        revoked = frozenset(str(v.kid) for v in ring.versions if v.state is State.REVOKED)
+        return cls(generation, ring, resting, head, MappingProxyType(verifying), revoked)
+
+    def verifying_key(self, kid: str) -> VerifyingKey:
+        """Return the handle for a kid.
+
+        Raises:
+            NoSuchKey: No version has it.
+            Expired: The version was revoked.
+        """
+        found = self.verifying.get(kid)
+        if found is None:
+            raise Expired("the version was revoked") if kid in self.revoked else NoSuchKey("no such version")
+        return found
+
+    @cached_property
+    def key_set(self) -> KeySet:
+        """The key set, without what time alone has retired since ``at``."""
+        return key_set(self.ring)
+
+    @cached_property
+    def changes_at_ms(self) -> float:
+        """When the ring changes by time alone: the next version retires (Unix milliseconds, or infinity)."""
+        return min((v.retire_at_ms or 0 for v in self.ring.previous), default=float("inf"))
+
+    def at(self, now_ms: int) -> "Snapshot":
+        """Return the snapshot as it is at ``now_ms``: itself until a retiring version is over."""
+        if now_ms < self.changes_at_ms:
+            return self
+        ring = rings.at(self.ring, now_ms)
+        return Snapshot(self.generation, ring, self.resting, self.head, self.verifying, self.revoked)
+
+    def attest(self) -> Attested:
+        """Return what this generation is, without a secret in it."""
+        return {
+            "current_kid": str(self.ring.active.kid),
+            "next_kid": str(self.ring.next.kid),
+            "previous_kids": [str(v.kid) for v in self.ring.previous],
+            "versions": [
+                {
+                    "kid": str(v.kid),
+                    "alg": "Ed25519",
+                    "vk_b64": b64encode(v.public_key).decode(),
+                    "state": v.state.value,
+                    "created_ms": v.created_ms,
+                }
+                for v in self.ring.versions
+            ],
+        }
