@@ -25,15 +25,18 @@ from ron_kms.errors import (
 from ron_kms.generations import Generations
 from ron_kms.jwks import KeySet
 from ron_kms.keyring import Keyring, Policy, Signed, create
-from ron_kms.kid import KID_CHARS_MAX, Kid
+from ron_kms.kid import KID_CHARS_MAX, Kid, check_namespace
 from ron_kms.publickey import import_public_key
 from ron_kms.ring import State
 from ron_kms.seal_key import make_seal_key, read_seal_key
 from ron_kms.sealed import seal, unseal
 from ron_kms.secret import Secret
+from ron_kms.stores import KeyStore
 from ron_kms.snapshot import Attested, Snapshot
 
 __all__ = [
+    "KeyStore",
+    "check_namespace",
     "KID_CHARS_MAX",
     "AlgUnavailable",
     "Attested",

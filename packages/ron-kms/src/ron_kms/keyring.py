@@ -123,6 +123,15 @@ class Keyring:
         self._looked_s = time.monotonic()
         self._generations.saw(stored.generation)
 
+    def check_namespace(self, namespace: str) -> None:
+        """Return if the ring's versions are named under ``namespace``.
+
+        Raises:
+            StoreRefused: ``store_foreign``: they are another service's.
+        """
+        if self._snapshot.ring.active.kid.namespace != namespace:
+            raise StoreRefused("store_foreign", "the store's keys are of another namespace")
+
     # Reading
 
     @property
@@ -149,6 +158,10 @@ class Keyring:
                 self._install(self._opened(stored, before=self._snapshot))
             self._looked_s = time.monotonic()
 
+    def may_look_again(self) -> bool:
+        """Tell whether ``look_again`` would read the store."""
+        return time.monotonic() - self._looked_for_unknown_s >= UNKNOWN_KID_READ_EVERY_S
+
     def look_again(self) -> bool:
         """Refresh for a kid that nobody knows, unless that was done less than a second ago.
 
@@ -159,10 +172,9 @@ class Keyring:
             StoreRefused, StoreBusy: As for ``refresh``.
         """
         with self._changing:
-            now_s = time.monotonic()
-            if now_s - self._looked_for_unknown_s < UNKNOWN_KID_READ_EVERY_S:
+            if not self.may_look_again():
                 return False
-            self._looked_for_unknown_s = now_s
+            self._looked_for_unknown_s = time.monotonic()
             self.refresh()
             return True
 

@@ -58,7 +58,9 @@ class Log:
             return
         self._waiting.append(line)
         if self._dropped and len(self._waiting) == 1:
-            self._waiting.append(_encode({"level": "warning", "event": "log lines dropped", "lines": self._dropped}) + b"\n")
+            self._waiting.append(
+                _encode({"level": "warning", "event": "log lines dropped", "lines": self._dropped}) + b"\n"
+            )
             self._dropped = 0
         while self._waiting and self._ready():
             # A pipe that is ready takes at least PIPE_BUF (4,096) bytes without blocking.
@@ -83,6 +85,14 @@ class Forward(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """See ``logging.Handler``."""
-        level: Level = "error" if record.levelno >= logging.ERROR else "warning" if record.levelno >= logging.WARNING else "debug"
+        level: Level = (
+            "error"
+            if record.levelno >= logging.ERROR
+            else "warning"
+            if record.levelno >= logging.WARNING
+            else "debug"
+        )
         self._log(level, "library", library=record.name, message=record.getMessage())
+
+
 _encode = msgspec.json.encode

@@ -21,7 +21,26 @@ from prometheus_client.core import (
     Metric,
 )
 from prometheus_client.registry import Collector
-from ron_kms import (Busy, Engine, Item, Keyring, KeySet, Kid, KmsError, NoSuchKey, Signed, Snapshot, StoreBusy, StoreRefused, TooSoon, VerifyingKey)
+from ron_kms import (
+    Busy,
+    Engine,
+    Generations,
+    Item,
+    Keyring,
+    KeySet,
+    Kid,
+    KmsError,
+    KeyStore,
+    NoSuchKey,
+    Policy,
+    Secret,
+    Signed,
+    Snapshot,
+    StoreBusy,
+    StoreRefused,
+    TooSoon,
+    VerifyingKey,
+)
 
 from svc_passport.errors import Reason
 
@@ -96,7 +115,11 @@ FAILURES = Family(
     {"reason": sorted({reason.label for reason in Reason})},
 )
 OP_LATENCY = Family(
-    "histogram", "passport_op_latency_seconds", "From the request's head to its answer.", {"op": OPS}, LATENCY_S
+    "histogram",
+    "passport_op_latency_seconds",
+    "From the request's head to its answer.",
+    {"op": OPS},
+    LATENCY_S,
 )
 BATCH = Family("histogram", "passport_batch_len", "Tokens checked together.", {}, BATCH_LEN)
 REQUESTS = Family(
@@ -109,7 +132,10 @@ VK_MISSES = Family("counter", "passport_vk_cache_misses", "Key ids for which the
 JWKS_HITS = Family("counter", "passport_jwks_cache_hits", "Key sets answered as they were.", {})
 JWKS_MISSES = Family("counter", "passport_jwks_cache_misses", "Key sets built anew.", {})
 KMS_OPS_TOTAL = Family(
-    "counter", "kms_ops", "Operations of the keyring; verify counts signatures.", {"op": KMS_OPS, "alg": ALGS[:1]}
+    "counter",
+    "kms_ops",
+    "Operations of the keyring; verify counts signatures.",
+    {"op": KMS_OPS, "alg": ALGS[:1]},
 )
 KMS_FAILURES_TOTAL = Family(
     "counter", "kms_failures", "Operations that failed.", {"op": KMS_OPS, "kind": KMS_FAILURES}
@@ -172,7 +198,9 @@ class _Exposed(Collector):
         for family in FAMILIES:
             yield _metric(family, self._sums)
         for gauge in self._gauges:
-            names, values = zip(*([("service", SERVICE), gauge.label] if gauge.label else [("service", SERVICE)]))
+            names, values = zip(
+                *([("service", SERVICE), gauge.label] if gauge.label else [("service", SERVICE)])
+            )
             metric = GaugeMetricFamily(gauge.name, gauge.text, labels=names)
             metric.add_metric(values, gauge.value)
             yield metric
@@ -240,8 +268,19 @@ class MeasuredEngine:
 class MeasuredKeyring(Keyring):
     """A ``Keyring`` whose verbs are counted."""
 
-    telemetry: Telemetry
-    _shown: KeySet | None = None
+    def __init__(
+        self,
+        store: KeyStore,
+        engine: Engine,
+        seal_key: Secret,
+        policy: Policy,
+        *,
+        generations: Generations | None = None,
+        telemetry: Telemetry,
+    ) -> None:
+        super().__init__(store, engine, seal_key, policy, generations=generations)
+        self._telemetry = telemetry
+        self._shown: KeySet | None = None
 
     def sign(self, message_for: Callable[[str], bytes]) -> Signed:
         """See ``Keyring``."""
@@ -252,8 +291,17 @@ class MeasuredKeyring(Keyring):
         self, answer: Callable[[Snapshot], bytes], *, idempotency_key: str | None = None, force: bool = False
     ) -> bytes:
         """See ``Keyring``."""
+        rotated = False
+
+        def noted(snapshot: Snapshot) -> bytes:
+            nonlocal rotated
+            rotated = True  # an answer given before is not rendered again
+            return answer(snapshot)
+
         with self._measured("rotate"):
-            return super().rotate(answer, idempotency_key=idempotency_key, force=force)
+            told = super().rotate(noted, idempotency_key=idempotency_key, force=force)
+        self._telemetry.counts[ROTATIONS.place()] += rotated
+        return told
 
     def revoke(self, kid: Kid, answer: Callable[[Snapshot], bytes]) -> bytes:
         """See ``Keyring``."""
@@ -263,7 +311,7 @@ class MeasuredKeyring(Keyring):
     def key_set(self) -> KeySet:
         """See ``Keyring``."""
         shown = super().key_set()
-        self.telemetry.counts[(JWKS_HITS if shown is self._shown else JWKS_MISSES).place()] += 1
+        self._telemetry.counts[(JWKS_HITS if shown is self._shown else JWKS_MISSES).place()] += 1
         self._shown = shown
         return shown
 
@@ -271,7 +319,7 @@ class MeasuredKeyring(Keyring):
         """See ``Keyring``."""
         looked = super().look_again()
         if looked:
-            self.telemetry.counts[VK_MISSES.place()] += 1
+            self._telemetry.counts[VK_MISSES.place()] += 1
         return looked
 
     @contextmanager
@@ -280,11 +328,11 @@ class MeasuredKeyring(Keyring):
         try:
             yield
         except KmsError as error:
-            self.telemetry.counts[KMS_FAILURES_TOTAL.place(op, _failure(error))] += 1
+            self._telemetry.counts[KMS_FAILURES_TOTAL.place(op, _failure(error))] += 1
             raise
         finally:
-            self.telemetry.counts[KMS_OPS_TOTAL.place(op, "Ed25519")] += 1
-            self.telemetry.observe(KMS_LATENCY, KMS_LATENCY.place(op), time.perf_counter() - start_s)
+            self._telemetry.counts[KMS_OPS_TOTAL.place(op, "Ed25519")] += 1
+            self._telemetry.observe(KMS_LATENCY, KMS_LATENCY.place(op), time.perf_counter() - start_s)
 
 
 def _failure(error: KmsError) -> str:

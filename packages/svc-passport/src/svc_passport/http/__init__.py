@@ -1,0 +1,1 @@
+"""The service over HTTP: ASGI in and out, on two planes."""

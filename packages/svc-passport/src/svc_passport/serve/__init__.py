@@ -1,0 +1,1 @@
+"""Running the service: sockets, workers, readiness and drain."""

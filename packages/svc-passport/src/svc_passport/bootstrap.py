@@ -1,0 +1,134 @@
+"""From a configuration to wired objects: the one place that names concrete parts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ron_kms import Generations, Policy, Secret, create, entropy, make_seal_key, read_seal_key
+from ron_kms.engines import choose
+from ron_kms.stores import KeyStore, open_store
+
+from svc_passport.coalesce import Coalescer, Gathering
+from svc_passport.config import Config
+from svc_passport.http.app import App, Route, admin_routes, public_routes
+from svc_passport.http.handlers import Handlers, Limits
+from svc_passport.log import Log
+from svc_passport.rules import Rules
+from svc_passport.telemetry import MeasuredEngine, MeasuredKeyring, Telemetry
+
+MEMORY = "memory:"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One worker's parts: the two planes, and what keeps them current."""
+
+    keyring: MeasuredKeyring
+    public: App
+    admin: App
+
+
+def make_store(config: Config) -> None:
+    """Make the seal key, where there is none, and the store with its first keys.
+
+    Raises:
+        StoreRefused: There is a store already, or what is there is not to be used.
+        StoreBusy, OSError: It cannot be written.
+    """
+    create(
+        open_store(config.keys.store), make_seal_key(Path(config.seal.key_file)), config.passport.namespace
+    )
+
+
+def open_keyring(
+    config: Config, telemetry: Telemetry | None = None, generations: Generations | None = None
+) -> MeasuredKeyring:
+    """Open the configured store. A store in memory is made on the way.
+
+    Raises:
+        StoreRefused, StoreBusy: The store or its seal key is not to be used (by name).
+        AlgUnavailable: The engine is not here, or its self-test failed.
+    """
+    telemetry = telemetry or Telemetry()
+    engine = MeasuredEngine(choose(config.keys.engine), telemetry)
+    store = open_store(config.keys.store)
+    policy = Policy(
+        grace_ms=1000 * config.keys.grace_s,
+        publish_ahead_ms=1000 * config.publish_ahead_s,
+        reread_ms=1000 * config.cache.vk_ttl_s,
+    )
+    seal_key = _seal_key(config, store)
+    keyring = MeasuredKeyring(store, engine, seal_key, policy, generations=generations, telemetry=telemetry)
+    keyring.check_namespace(config.passport.namespace)
+    return keyring
+
+
+def rules_of(config: Config) -> Rules:
+    """Return what is issued and accepted."""
+    return Rules(
+        issuer=config.passport.issuer,
+        default_ttl_s=config.passport.default_ttl_s,
+        max_ttl_s=config.passport.max_ttl_s,
+        clock_skew_s=config.passport.clock_skew_s,
+        capability_max_ttl_s=config.security.capability_max_ttl_s,
+        max_msg_bytes=config.limits.max_msg_bytes,
+        require_aud=config.security.require_aud,
+    )
+
+
+def build(
+    config: Config,
+    log: Log,
+    telemetry: Telemetry,
+    generations: Generations,
+    *,
+    is_lone: Callable[[], bool],
+    missing: Callable[[], list[str]],
+) -> Service:
+    """Return a worker's parts, wired.
+
+    Args:
+        is_lone: Tells whether the request that asks is the only one under way.
+        missing: Says what is missing before the service is ready.
+
+    Raises:
+        StoreRefused, StoreBusy, AlgUnavailable: As for ``open_keyring``.
+    """
+    keyring = open_keyring(config, telemetry, generations)
+    rules = rules_of(config)
+    gathering = Gathering(
+        config.verify.target_batch, config.verify.max_batch, together=config.verify.max_wait_us > 0
+    )
+    handlers = Handlers(
+        keyring,
+        rules,
+        Coalescer(keyring, rules, gathering, telemetry, is_lone),
+        telemetry,
+        Limits(
+            max_body_bytes=config.max_body_bytes(),
+            max_batch_body_bytes=config.max_body_bytes(batch=True),
+            max_batch=config.limits.max_batch,
+            verify_concurrency=config.limits.verify_concurrency,
+            batch_concurrency=config.limits.batch_concurrency,
+        ),
+        development=config.development,
+        jwks_ttl_s=config.cache.jwks_ttl_s,
+        missing=missing,
+    )
+    public, admin = public_routes(handlers), admin_routes(handlers)
+    if config.server.admin_public:
+        public += admin
+
+    def plane(routes: list[Route]) -> App:
+        return App(routes, telemetry, log, keyring.engine.name, development=config.development)
+
+    return Service(keyring, plane(public), plane(admin))
+
+
+def _seal_key(config: Config, store: KeyStore) -> Secret:
+    if config.keys.store == MEMORY:
+        seal_key = Secret(entropy.system(32))
+        create(store, seal_key, config.passport.namespace)
+        return seal_key
+    store.load()  # a missing store is a better word than the missing seal key that comes with it
+    return read_seal_key(Path(config.seal.key_file))

@@ -1,0 +1,288 @@
+"""What each route does, a few lines each: read, ask the one who knows, answer."""
+
+import asyncio
+import platform
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
+from ron_kms import Attested, Keyring, KeySet, Kid, Snapshot
+
+from svc_passport import __version__, strict_json
+from svc_passport.capability import ANONYMOUS_IN_DEVELOPMENT, ATTEST, ISSUE, REVOKE, ROTATE, Caller, caller_of
+from svc_passport.carriers import Carrier, is_kid
+from svc_passport.coalesce import Coalescer, Gate
+from svc_passport.errors import Denied, Reason, Refused
+from svc_passport.http import body, openapi
+from svc_passport.http.exchange import JSON, Query, Reply, Request
+from svc_passport.issuer import issue
+from svc_passport.rules import Rules
+from svc_passport.telemetry import SERVICE, Gauge, Telemetry
+from svc_passport.verifier import Ask, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the routes read at most, and how much at once."""
+
+    max_body_bytes: int
+    max_batch_body_bytes: int
+    max_batch: int
+    verify_concurrency: int
+    batch_concurrency: int
+
+
+class Handlers:
+    """Every route's handler.
+
+    Args:
+        development: Whether nobody needs a capability.
+        jwks_ttl_s: How long others may keep the key set.
+        missing: Says what is missing before the service is ready.
+    """
+
+    def __init__(
+        self,
+        keyring: Keyring,
+        rules: Rules,
+        coalescer: Coalescer,
+        telemetry: Telemetry,
+        limits: Limits,
+        *,
+        development: bool,
+        jwks_ttl_s: int,
+        missing: Callable[[], list[str]],
+    ) -> None:
+        self._keyring = keyring
+        self._rules = rules
+        self._coalescer = coalescer
+        self._telemetry = telemetry
+        self._limits = limits
+        self._development = development
+        self._jwks_ttl_s = jwks_ttl_s
+        self._missing = missing
+        self._verify_gate = Gate(limits.verify_concurrency)
+        self._batch_gate = Gate(limits.batch_concurrency)
+        self._key_set_answer: tuple[KeySet, Reply, Reply] | None = None
+        self._version = Reply(_json(version_of(keyring)))
+
+    # Passports
+
+    async def issue(self, request: Request) -> Reply:
+        """``POST /v1/passport/issue``."""
+        await self._check(request, ISSUE)
+        query = request.query("format")
+        asked = strict_json.loads(await request.body(self._limits.max_body_bytes))
+        issued = issue(asked, self._keyring, self._rules, int(time.time()), compact=query.compact)
+        request.kid = issued.kid
+        return Reply(issued.body)
+
+    async def verify(self, request: Request) -> Reply:
+        """``POST /v1/passport/verify``."""
+        query = request.query("aud", "scope", "detail")
+        carrier = body.one(await request.body(self._limits.max_body_bytes))
+        async with self._verify_gate:
+            (verdict,) = await self._coalescer.verify([Ask(carrier, query.expected)])
+        return self._told(request, verdict, query)
+
+    async def verify_batch(self, request: Request) -> Reply:
+        """``POST /v1/passport/verify_batch``."""
+        query = request.query("aud", "scope", "detail")
+        sent = await request.body(self._limits.max_batch_body_bytes)
+        carriers: list[Carrier | Denied] = body.many(sent, self._limits.max_batch)
+        request.batch_len = len(carriers)
+        async with self._batch_gate:
+            verdicts = await self._coalescer.verify([Ask(carrier, query.expected) for carrier in carriers])
+        return self._told_many(request, verdicts, query)
+
+    async def keys(self, request: Request) -> Reply:
+        """``GET /v1/keys``."""
+        request.query()
+        await self._be_current()
+        key_set = self._keyring.key_set()
+        if self._key_set_answer is None or self._key_set_answer[0] is not key_set:
+            self._key_set_answer = (key_set, *self._key_set_replies(key_set))
+        _, whole, not_modified = self._key_set_answer
+        return not_modified if _matches(request, key_set.etag) else whole
+
+    # Health
+
+    async def healthz(self, request: Request) -> Reply:
+        """``GET /healthz``."""
+        request.query()
+        return _ALIVE
+
+    async def readyz(self, request: Request) -> Reply:
+        """``GET /readyz``."""
+        request.query()
+        missing = self._missing()
+        if not missing:
+            return _READY
+        told = _json({"ready": False, "missing": missing})
+        return Reply(told, status=503, headers=(JSON, (b"retry-after", b"1")))
+
+    async def version(self, request: Request) -> Reply:
+        """``GET /version``."""
+        request.query()
+        return self._version
+
+    # Administration
+
+    async def rotate(self, request: Request) -> Reply:
+        """``POST /admin/rotate``."""
+        await self._check(request, ROTATE)
+        force, key = request.query("force").force, _idempotency_key(request)
+        await request.no_body()
+        told = await asyncio.to_thread(self._keyring.rotate, self._changed, idempotency_key=key, force=force)
+        return Reply(told)
+
+    async def revoke(self, request: Request) -> Reply:
+        """``POST /admin/revoke``."""
+        await self._check(request, REVOKE)
+        request.query()
+        kid = body.kid_to_revoke(await request.body(self._limits.max_body_bytes))
+        if not is_kid(kid):
+            raise Refused(Reason.BAD_KID)
+        request.kid = str(kid)
+        return Reply(await asyncio.to_thread(self._keyring.revoke, Kid.parse(request.kid), self._changed))
+
+    async def attest(self, request: Request) -> Reply:
+        """``GET /admin/attest``."""
+        await self._check(request, ATTEST)
+        request.query()
+        return Reply(_json(self._attested(self._keyring.attest())))
+
+    async def metrics(self, request: Request) -> Reply:
+        """``GET /metrics``."""
+        request.query()
+        told = self._telemetry.exposition(self._gauges())
+        return Reply(told, headers=((b"content-type", CONTENT_TYPE_PLAIN_0_0_4.encode()),))
+
+    async def openapi(self, request: Request) -> Reply:
+        """``GET /openapi.json``."""
+        request.query()
+        return Reply(openapi.document())
+
+    # Helpers, in the order of their first use
+
+    async def _check(self, request: Request, scope: str) -> None:
+        """Return if whoever asks may do ``scope``."""
+        await self._be_current()
+        self._caller(request).check(scope)
+
+    async def _be_current(self) -> None:
+        if not self._keyring.is_current():
+            await asyncio.to_thread(self._keyring.refresh)
+
+    def _caller(self, request: Request) -> Caller:
+        if b"authorization" not in request.headers:
+            if self._development:
+                return ANONYMOUS_IN_DEVELOPMENT
+            raise Refused(Reason.UNAUTHORIZED)
+        authorization = request.header(b"authorization") or b""
+        return caller_of(authorization.decode("latin-1"), self._keyring, self._rules, int(time.time()))
+
+    def _told(self, request: Request, verdict: Verdict, query: Query) -> Reply:
+        if isinstance(verdict, Denied):
+            request.reason = verdict.reason
+            if query.detail:
+                return Reply(_detail(verdict))
+            if not verdict.judged:
+                raise Refused(verdict.reason)
+            return _FALSE
+        request.kid = verdict.kid
+        return Reply(_detail(verdict)) if query.detail else _TRUE
+
+    def _told_many(self, request: Request, verdicts: list[Verdict], query: Query) -> Reply:
+        denied = [verdict.reason for verdict in verdicts if isinstance(verdict, Denied)]
+        request.denied = denied
+        if query.detail:
+            told = [_detail(verdict) for verdict in verdicts]
+        else:
+            told = [b"false" if isinstance(verdict, Denied) else b"true" for verdict in verdicts]
+        return Reply(b"[%b]" % b",".join(told))
+
+    def _key_set_replies(self, key_set: KeySet) -> tuple[Reply, Reply]:
+        headers = (
+            (b"content-type", b"application/jwk-set+json"),
+            (b"cache-control", b"public, max-age=%d" % self._jwks_ttl_s),
+            (b"etag", key_set.etag.encode()),
+        )
+        return Reply(key_set.body, headers=headers), Reply(b"", status=304, headers=headers)
+
+    def _changed(self, snapshot: Snapshot) -> bytes:
+        """Render the answer of a rotation or revocation; it is stored with the change."""
+        attested = snapshot.attest()
+        return _json(
+            {
+                "current_kid": attested["current_kid"],
+                "previous_kid": attested["previous_kids"][-1] if attested["previous_kids"] else None,
+                "next_kid": attested["next_kid"],
+                "attest": self._attested(attested),
+            }
+        )
+
+    def _attested(self, attested: Attested) -> dict[str, Any]:
+        build = version_of(self._keyring) | {"profile": "development" if self._development else "default"}
+        return {"build": build, "issuer": self._rules.issuer, **attested}
+
+    def _gauges(self) -> list[Gauge]:
+        snapshot = self._keyring.current
+        age_s = time.time() - snapshot.ring.active.created_ms / 1000
+        return [
+            Gauge("passport_active_keys", "Published versions.", len(snapshot.ring.published)),
+            Gauge("passport_key_age_seconds", "Since the version that signs was made.", max(0.0, age_s)),
+            Gauge("passport_ready", "Whether /readyz says so.", not self._missing()),
+            Gauge("passport_cache_items", "Things kept.", len(snapshot.verifying), ("kind", "vk")),
+            Gauge("passport_cache_items", "Things kept.", self._key_set_answer is not None, ("kind", "jwks")),
+        ]
+
+
+def version_of(keyring: Keyring) -> dict[str, str]:
+    """Return what this program is."""
+    return {
+        "service": SERVICE,
+        "version": __version__,
+        "engine": keyring.engine.name,
+        "python": platform.python_version(),
+    }
+
+
+def _detail(verdict: Verdict) -> bytes:
+    if isinstance(verdict, Denied):
+        return b'{"ok":false,"reason":"%b"}' % verdict.reason.encode()
+    return b'{"ok":true,"claims":%b}' % verdict.message
+
+
+def _idempotency_key(request: Request) -> str | None:
+    key = request.header(b"idempotency-key")
+    if key is None:
+        return None
+    if not _is_idempotency_key(key):
+        raise Refused(Reason.MALFORMED)
+    return key.decode("ascii")
+
+
+def _matches(request: Request, etag: str) -> bool:
+    """Evaluate If-None-Match by weak comparison (RFC 9110 §13.1.2, §8.8.3.2)."""
+    if b"if-none-match" not in request.headers:
+        return False
+    wanted = b", ".join(value for name, value in request.scope["headers"] if name == b"if-none-match").strip()
+    tags = _entity_tags(wanted) if _is_entity_tags(wanted) else ()
+    return wanted == b"*" or etag.encode() in tags
+
+
+_TRUE: Final = Reply(b"true")
+_FALSE: Final = Reply(b"false")
+_ALIVE: Final = Reply(b'{"ok":true}')
+_READY: Final = Reply(b'{"ready":true}')
+_is_idempotency_key: Final = re.compile(rb"[\x21-\x7e]{1,128}").fullmatch
+_entity_tags: Final = re.compile(rb'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")').findall
+_is_entity_tags: Final = re.compile(
+    rb'(?:,[ \t]*)*(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"(?:[ \t]*,(?:[ \t]*(?:W/)?"[\x21\x23-\x7e\x80-\xff]*")?)*'
+).fullmatch
+_json: Final = msgspec.json.encode
