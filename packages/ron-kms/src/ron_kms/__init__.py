@@ -28,15 +28,13 @@ from ron_kms.keyring import Keyring, Policy, Signed, create
 from ron_kms.kid import KID_CHARS_MAX, Kid, check_namespace
 from ron_kms.publickey import import_public_key
 from ron_kms.ring import State
-from ron_kms.seal_key import make_seal_key, read_seal_key
+from ron_kms.seal_key import make_seal_key, read_seal_key, write_private
 from ron_kms.sealed import seal, unseal
 from ron_kms.secret import Secret
-from ron_kms.stores import KeyStore
 from ron_kms.snapshot import Attested, Snapshot
+from ron_kms.stores import KeyStore
 
 __all__ = [
-    "KeyStore",
-    "check_namespace",
     "KID_CHARS_MAX",
     "AlgUnavailable",
     "Attested",
@@ -50,6 +48,7 @@ __all__ = [
     "Internal",
     "Item",
     "KeySet",
+    "KeyStore",
     "Keyring",
     "Kid",
     "KmsError",
@@ -67,10 +66,12 @@ __all__ = [
     "TooSoon",
     "VerifyFailed",
     "VerifyingKey",
+    "check_namespace",
     "create",
     "import_public_key",
     "make_seal_key",
     "read_seal_key",
     "seal",
     "unseal",
+    "write_private",
 ]

@@ -42,7 +42,7 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Ring:
-    """The versions of one key, oldest first: numbers 1, 2, 3, …"""
+    """The versions of one key, oldest first, numbered 1, 2, 3 and so on."""
 
     versions: tuple[Version, ...]
 

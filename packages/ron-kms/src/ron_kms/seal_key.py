@@ -2,6 +2,7 @@
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from ron_kms.entropy import Entropy, system
@@ -45,10 +46,8 @@ def make_seal_key(path: Path, *, entropy: Entropy = system) -> Secret:
         OSError: It cannot be written.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
+    with suppress(FileExistsError):
         write_private(path, entropy(SEAL_KEY_BYTES))
-    except FileExistsError:
-        pass
     return read_seal_key(path)
 
 

@@ -4,10 +4,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ron_kms import Generations, Policy, Secret, create, entropy, make_seal_key, read_seal_key
+from ron_kms import (
+    Engine,
+    Generations,
+    Keyring,
+    Policy,
+    Secret,
+    create,
+    make_seal_key,
+    read_seal_key,
+)
 from ron_kms.engines import choose
+from ron_kms.entropy import Entropy, system
+from ron_kms.sealed import SEAL_KEY_BYTES
 from ron_kms.stores import KeyStore, open_store
-
 from svc_passport.coalesce import Coalescer, Gathering
 from svc_passport.config import Config
 from svc_passport.http.app import App, Route, admin_routes, public_routes
@@ -50,7 +60,7 @@ def open_keyring(
         AlgUnavailable: The engine is not here, or its self-test failed.
     """
     telemetry = telemetry or Telemetry()
-    engine = MeasuredEngine(choose(config.keys.engine), telemetry)
+    engine = MeasuredEngine(engine_of(config), telemetry)
     store = open_store(config.keys.store)
     policy = Policy(
         grace_ms=1000 * config.keys.grace_s,
@@ -61,6 +71,23 @@ def open_keyring(
     keyring = MeasuredKeyring(store, engine, seal_key, policy, generations=generations, telemetry=telemetry)
     keyring.check_namespace(config.passport.namespace)
     return keyring
+
+
+def keyring_in_memory(clock_ms: Callable[[], int], source: Entropy) -> Keyring:
+    """Return a keyring of known-answer vectors: a given clock, a given source of randomness."""
+    store, seal_key = open_store(MEMORY), Secret(source(SEAL_KEY_BYTES))
+    create(store, seal_key, "default", clock_ms=clock_ms, entropy=source)
+    policy = Policy(grace_ms=86_580_000, publish_ahead_ms=0)
+    return Keyring(store, choose("auto"), seal_key, policy, clock_ms=clock_ms, entropy=source)
+
+
+def engine_of(config: Config) -> Engine:
+    """Return the configured engine, after its self-test.
+
+    Raises:
+        AlgUnavailable: It is not here, or gave a wrong verdict.
+    """
+    return choose(config.keys.engine)
 
 
 def rules_of(config: Config) -> Rules:
@@ -127,7 +154,7 @@ def build(
 
 def _seal_key(config: Config, store: KeyStore) -> Secret:
     if config.keys.store == MEMORY:
-        seal_key = Secret(entropy.system(32))
+        seal_key = Secret(system(SEAL_KEY_BYTES))
         create(store, seal_key, config.passport.namespace)
         return seal_key
     store.load()  # a missing store is a better word than the missing seal key that comes with it

@@ -1,8 +1,8 @@
 """Verifications that arrive in one turn of the event loop go to ``verify_many`` together.
 
 A lone one is checked at once, where it stands. Otherwise a turn's asks wait for its end (some hundred
-microseconds: shorter than any timer of the loop), or until ``target_batch`` of them are pending. Large batches
-go to a thread: the engine lets go of the GIL.
+microseconds: shorter than any timer of the loop), or until ``target_batch`` of them are pending. Large
+batches go to a thread: the engine lets go of the GIL.
 
 Before anything is checked, the keyring is brought up to date if another worker has changed it; afterwards a
 kid that nobody knows makes it look at the store once.
@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from typing import Final
 
 from ron_kms import Keyring, KmsError
-
 from svc_passport.errors import FAULT, Reason, Refused
 from svc_passport.rules import Rules
 from svc_passport.telemetry import BATCH, Telemetry

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
+
 from ron_kms import check_namespace
 
 MIB: Final = 1024 * 1024
@@ -227,7 +228,7 @@ def _from_environment(environ: Mapping[str, str]) -> list[tuple[str, str, Any]]:
     return found
 
 
-def _value(name: str, text: str, kind: Any) -> Any:  # noqa: ANN401 - a type, and a value of it
+def _value(name: str, text: str, kind: Any) -> Any:
     try:
         return msgspec.convert(text, kind, strict=False)
     except msgspec.ValidationError as error:
@@ -252,8 +253,8 @@ def _check(config: Config) -> None:
         raise ConfigError("passport.default_ttl_s: longer than passport.max_ttl_s")
     if config.keys.grace_s < passport.max_ttl_s + passport.clock_skew_s + config.cache.jwks_ttl_s:
         raise ConfigError(
-            "keys.grace_s: shorter than passport.max_ttl_s + passport.clock_skew_s + cache.jwks_ttl_s, so that"
-            " tokens would outlive their key"
+            "keys.grace_s: shorter than passport.max_ttl_s + passport.clock_skew_s + cache.jwks_ttl_s,"
+            " so that tokens would outlive their key"
         )
     if config.keys.store == "memory:" and server.workers > 1:
         raise ConfigError(

@@ -38,13 +38,27 @@ class Issued(NamedTuple):
     kid: str
 
 
-def issue(asked: object, keyring: Keyring, rules: Rules, now_s: int, *, compact: bool = False) -> Issued:
+def new_token_id() -> str:
+    """Return 128 random bits as the 22 characters of a ``jti``."""
+    return secrets.token_urlsafe(16)
+
+
+def issue(
+    asked: object,
+    keyring: Keyring,
+    rules: Rules,
+    now_s: int,
+    *,
+    compact: bool = False,
+    token_id: Callable[[], str] = new_token_id,
+) -> Issued:
     """Return a passport with the asked claims.
 
     Args:
         asked: What the request's body says.
         now_s: Unix seconds.
         compact: ``{"token": …}`` instead of an envelope.
+        token_id: Makes the ``jti``.
 
     Raises:
         Refused: In this order: ``RESERVED_CLAIM``, ``MALFORMED``, ``TTL_TOO_LONG``, ``SCOPE_DENIED`` (a
@@ -59,7 +73,7 @@ def issue(asked: object, keyring: Keyring, rules: Rules, now_s: int, *, compact:
     brought = {name: value for name, value in asked.items() if name != "ttl_s"} | {"aud": audience}
 
     def message_for(kid: str) -> bytes:
-        return _message(brought, kid, rules, now_s, ttl_s)
+        return _message(brought, kid, rules, now_s, ttl_s, token_id())
 
     if compact:
         token, kid = _compact(keyring, message_for, PASSPORT)
@@ -83,7 +97,9 @@ def mint_capability(scopes: list[str], ttl_s: int, keyring: Keyring, rules: Rule
     if ttl_s > rules.capability_max_ttl_s:
         raise Refused(Reason.TTL_TOO_LONG)
     brought: Stamp = {"aud": [rules.issuer], "scopes": scopes}
-    return _compact(keyring, lambda kid: _message(brought, kid, rules, now_s, ttl_s), CAPABILITY)[0]
+    return _compact(
+        keyring, lambda kid: _message(brought, kid, rules, now_s, ttl_s, new_token_id()), CAPABILITY
+    )[0]
 
 
 def _checked(asked: Stamp, rules: Rules) -> _Asked:
@@ -108,7 +124,7 @@ def _repeats(aud: str | list[str] | msgspec.UnsetType) -> bool:
     return isinstance(aud, list) and len(set(aud)) != len(aud)
 
 
-def _message(brought: Stamp, kid: str, rules: Rules, now_s: int, ttl_s: int) -> bytes:
+def _message(brought: Stamp, kid: str, rules: Rules, now_s: int, ttl_s: int, jti: str) -> bytes:
     """Return the claims, stamped, as the message to sign."""
     message = claims.canonical(
         brought
@@ -116,7 +132,7 @@ def _message(brought: Stamp, kid: str, rules: Rules, now_s: int, ttl_s: int) -> 
             "iss": rules.issuer,
             "iat": now_s,
             "exp": now_s + ttl_s,
-            "jti": secrets.token_urlsafe(16),
+            "jti": jti,
             "kid": kid,
         }
     )

@@ -9,8 +9,6 @@ lines wait here, and when too many wait, new ones are dropped and counted.
 import logging
 import os
 import select
-import sys
-import traceback
 from collections import deque
 from datetime import UTC, datetime
 from typing import Final, Literal

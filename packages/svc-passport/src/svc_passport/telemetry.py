@@ -1,8 +1,8 @@
 """Metrics: what is counted, and the engine and keyring that are measured from outside.
 
-All label sets are closed, so every series has its place in one flat array of doubles. The array of each worker
-lies in memory that all workers share: counting is one addition, whoever answers ``/metrics`` adds up all the
-arrays, and prometheus-client writes them out.
+All label sets are closed, so every series has its place in one flat array of doubles. The array of each
+worker lies in memory that all workers share: counting is one addition, whoever answers ``/metrics`` adds up
+all the arrays, and prometheus-client writes them out.
 """
 
 import time
@@ -21,6 +21,7 @@ from prometheus_client.core import (
     Metric,
 )
 from prometheus_client.registry import Collector
+
 from ron_kms import (
     Busy,
     Engine,
@@ -28,9 +29,9 @@ from ron_kms import (
     Item,
     Keyring,
     KeySet,
+    KeyStore,
     Kid,
     KmsError,
-    KeyStore,
     NoSuchKey,
     Policy,
     Secret,
@@ -41,10 +42,9 @@ from ron_kms import (
     TooSoon,
     VerifyingKey,
 )
-
+from svc_passport import SERVICE
 from svc_passport.errors import Reason
 
-SERVICE: Final = "svc-passport"
 LATENCY_S: Final = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1)
 BATCH_LEN: Final = (1.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0)
 
@@ -186,8 +186,8 @@ class Gauge(NamedTuple):
 
     name: str
     text: str
-    value: float
-    label: tuple[str, str] | None = None
+    value: float | dict[str, float]  # or by the value of ``label``
+    label: str = ""
 
 
 class _Exposed(Collector):
@@ -198,11 +198,12 @@ class _Exposed(Collector):
         for family in FAMILIES:
             yield _metric(family, self._sums)
         for gauge in self._gauges:
-            names, values = zip(
-                *([("service", SERVICE), gauge.label] if gauge.label else [("service", SERVICE)])
-            )
-            metric = GaugeMetricFamily(gauge.name, gauge.text, labels=names)
-            metric.add_metric(values, gauge.value)
+            labels = ["service", gauge.label] if gauge.label else ["service"]
+            metric = GaugeMetricFamily(gauge.name, gauge.text, labels=labels)
+            for value, number in (
+                gauge.value.items() if isinstance(gauge.value, dict) else [("", gauge.value)]
+            ):
+                metric.add_metric([SERVICE, value] if gauge.label else [SERVICE], number)
             yield metric
 
 

@@ -5,10 +5,10 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from ron_kms import KmsError
-
 from svc_passport.errors import Reason, Refused
 from svc_passport.http.exchange import Disconnected, Headers, Receive, Reply, Request, Scope, Send
 from svc_passport.http.guard import check_is_no_page
@@ -117,9 +117,11 @@ class App:
             if self._development:
                 check_is_no_page(request)
             handler = route.handlers.get(request.scope["method"])
+            if route is _UNMATCHED:
+                raise Refused(Reason.NOT_FOUND)
             if handler is None:
                 headers = route.allow
-                raise Refused(Reason.METHOD_NOT_ALLOWED if route.path != OTHER else Reason.NOT_FOUND)
+                raise Refused(Reason.METHOD_NOT_ALLOWED)
             return await handler(request)
         except Refused as refused:
             request.refused = refused
@@ -183,7 +185,7 @@ def _where(error: BaseException) -> str | None:
     trace = error.__traceback__
     while trace and trace.tb_next:
         trace = trace.tb_next
-    return f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}" if trace else None
+    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else None
 
 
 _UNMATCHED: Final = Route(OTHER, {})

@@ -1,18 +1,18 @@
 """What each route does, a few lines each: read, ask the one who knows, answer."""
 
 import asyncio
-import platform
 import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
-from ron_kms import Attested, Keyring, KeySet, Kid, Snapshot
 
-from svc_passport import __version__, strict_json
+from ron_kms import Keyring, KeySet, Kid
+from svc_passport import strict_json
+from svc_passport.answers import Answers, detail
 from svc_passport.capability import ANONYMOUS_IN_DEVELOPMENT, ATTEST, ISSUE, REVOKE, ROTATE, Caller, caller_of
 from svc_passport.carriers import Carrier, is_kid
 from svc_passport.coalesce import Coalescer, Gate
@@ -21,7 +21,7 @@ from svc_passport.http import body, openapi
 from svc_passport.http.exchange import JSON, Query, Reply, Request
 from svc_passport.issuer import issue
 from svc_passport.rules import Rules
-from svc_passport.telemetry import SERVICE, Gauge, Telemetry
+from svc_passport.telemetry import Gauge, Telemetry
 from svc_passport.verifier import Ask, Verdict
 
 
@@ -68,7 +68,8 @@ class Handlers:
         self._verify_gate = Gate(limits.verify_concurrency)
         self._batch_gate = Gate(limits.batch_concurrency)
         self._key_set_answer: tuple[KeySet, Reply, Reply] | None = None
-        self._version = Reply(_json(version_of(keyring)))
+        self._answers = Answers(keyring, rules, development=development)
+        self._version = Reply(self._answers.version())
 
     # Passports
 
@@ -137,7 +138,9 @@ class Handlers:
         await self._check(request, ROTATE)
         force, key = request.query("force").force, _idempotency_key(request)
         await request.no_body()
-        told = await asyncio.to_thread(self._keyring.rotate, self._changed, idempotency_key=key, force=force)
+        told = await asyncio.to_thread(
+            self._keyring.rotate, self._answers.changed, idempotency_key=key, force=force
+        )
         return Reply(told)
 
     async def revoke(self, request: Request) -> Reply:
@@ -148,13 +151,15 @@ class Handlers:
         if not is_kid(kid):
             raise Refused(Reason.BAD_KID)
         request.kid = str(kid)
-        return Reply(await asyncio.to_thread(self._keyring.revoke, Kid.parse(request.kid), self._changed))
+        return Reply(
+            await asyncio.to_thread(self._keyring.revoke, Kid.parse(request.kid), self._answers.changed)
+        )
 
     async def attest(self, request: Request) -> Reply:
         """``GET /admin/attest``."""
         await self._check(request, ATTEST)
         request.query()
-        return Reply(_json(self._attested(self._keyring.attest())))
+        return Reply(self._answers.attest())
 
     async def metrics(self, request: Request) -> Reply:
         """``GET /metrics``."""
@@ -190,18 +195,18 @@ class Handlers:
         if isinstance(verdict, Denied):
             request.reason = verdict.reason
             if query.detail:
-                return Reply(_detail(verdict))
+                return Reply(detail(verdict))
             if not verdict.judged:
                 raise Refused(verdict.reason)
             return _FALSE
         request.kid = verdict.kid
-        return Reply(_detail(verdict)) if query.detail else _TRUE
+        return Reply(detail(verdict)) if query.detail else _TRUE
 
     def _told_many(self, request: Request, verdicts: list[Verdict], query: Query) -> Reply:
         denied = [verdict.reason for verdict in verdicts if isinstance(verdict, Denied)]
         request.denied = denied
         if query.detail:
-            told = [_detail(verdict) for verdict in verdicts]
+            told = [detail(verdict) for verdict in verdicts]
         else:
             told = [b"false" if isinstance(verdict, Denied) else b"true" for verdict in verdicts]
         return Reply(b"[%b]" % b",".join(told))
@@ -214,48 +219,16 @@ class Handlers:
         )
         return Reply(key_set.body, headers=headers), Reply(b"", status=304, headers=headers)
 
-    def _changed(self, snapshot: Snapshot) -> bytes:
-        """Render the answer of a rotation or revocation; it is stored with the change."""
-        attested = snapshot.attest()
-        return _json(
-            {
-                "current_kid": attested["current_kid"],
-                "previous_kid": attested["previous_kids"][-1] if attested["previous_kids"] else None,
-                "next_kid": attested["next_kid"],
-                "attest": self._attested(attested),
-            }
-        )
-
-    def _attested(self, attested: Attested) -> dict[str, Any]:
-        build = version_of(self._keyring) | {"profile": "development" if self._development else "default"}
-        return {"build": build, "issuer": self._rules.issuer, **attested}
-
     def _gauges(self) -> list[Gauge]:
         snapshot = self._keyring.current
+        kept = {"vk": len(snapshot.verifying), "jwks": float(self._key_set_answer is not None)}
         age_s = time.time() - snapshot.ring.active.created_ms / 1000
         return [
             Gauge("passport_active_keys", "Published versions.", len(snapshot.ring.published)),
             Gauge("passport_key_age_seconds", "Since the version that signs was made.", max(0.0, age_s)),
             Gauge("passport_ready", "Whether /readyz says so.", not self._missing()),
-            Gauge("passport_cache_items", "Things kept.", len(snapshot.verifying), ("kind", "vk")),
-            Gauge("passport_cache_items", "Things kept.", self._key_set_answer is not None, ("kind", "jwks")),
+            Gauge("passport_cache_items", "Things kept.", kept, "kind"),
         ]
-
-
-def version_of(keyring: Keyring) -> dict[str, str]:
-    """Return what this program is."""
-    return {
-        "service": SERVICE,
-        "version": __version__,
-        "engine": keyring.engine.name,
-        "python": platform.python_version(),
-    }
-
-
-def _detail(verdict: Verdict) -> bytes:
-    if isinstance(verdict, Denied):
-        return b'{"ok":false,"reason":"%b"}' % verdict.reason.encode()
-    return b'{"ok":true,"claims":%b}' % verdict.message
 
 
 def _idempotency_key(request: Request) -> str | None:
@@ -281,8 +254,9 @@ _FALSE: Final = Reply(b"false")
 _ALIVE: Final = Reply(b'{"ok":true}')
 _READY: Final = Reply(b'{"ready":true}')
 _is_idempotency_key: Final = re.compile(rb"[\x21-\x7e]{1,128}").fullmatch
-_entity_tags: Final = re.compile(rb'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")').findall
+_ENTITY_TAG: Final = rb'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")'
+_entity_tags: Final = re.compile(_ENTITY_TAG).findall
 _is_entity_tags: Final = re.compile(
-    rb'(?:,[ \t]*)*(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"(?:[ \t]*,(?:[ \t]*(?:W/)?"[\x21\x23-\x7e\x80-\xff]*")?)*'
+    rb"[ \t,]*%b(?:[ \t]*,(?:[ \t]*%b)?)*" % (_ENTITY_TAG, _ENTITY_TAG)
 ).fullmatch
 _json: Final = msgspec.json.encode

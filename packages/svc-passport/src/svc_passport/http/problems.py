@@ -6,8 +6,8 @@ Messages are fixed sentences: nothing that a stranger sent, and nothing of ours,
 from typing import Final, NamedTuple
 
 import msgspec
-from ron_kms import Busy, KmsError, NoSuchKey, StoreRefused, TooSoon
 
+from ron_kms import Busy, KmsError, NoSuchKey, StoreRefused, TooSoon
 from svc_passport.errors import Reason, Refused
 from svc_passport.http.exchange import JSON, Headers, Reply
 

@@ -13,7 +13,6 @@ from multiprocessing.sharedctypes import RawArray
 from typing import Any, Final, cast
 
 from ron_kms import Generations, KmsError
-
 from svc_passport import __version__
 from svc_passport.bootstrap import open_keyring
 from svc_passport.config import Config
@@ -55,7 +54,7 @@ def serve(config: Config, announce: Callable[[Addresses], None]) -> None:
 
 
 def _serve_alone(config: Config, log: Log, held: Held, announce: Callable[[Addresses], None]) -> None:
-    def ready(is_ready: bool) -> None:  # noqa: FBT001 - the worker's callback
+    def ready(is_ready: bool) -> None:
         if is_ready:
             _tell_start(config, log, held.addresses, worker.engine)
             announce(held.addresses)
@@ -157,7 +156,7 @@ def _work(config: Config, shared: _Shared, addresses: Addresses, mine: int) -> N
     log = Log(config.log.level)
     parent = parent_process()
 
-    def ready(is_ready: bool) -> None:  # noqa: FBT001 - the worker's callback
+    def ready(is_ready: bool) -> None:
         shared.ready[mine] = is_ready
 
     try:

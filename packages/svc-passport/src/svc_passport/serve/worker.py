@@ -11,8 +11,8 @@ from typing import Final
 
 import uvicorn
 import uvloop
-from ron_kms import Generations, KmsError
 
+from ron_kms import Generations, KmsError
 from svc_passport.bootstrap import build
 from svc_passport.config import Config
 from svc_passport.http.app import App
