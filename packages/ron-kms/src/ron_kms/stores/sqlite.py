@@ -35,7 +35,8 @@ _SCHEMA = f"""
     ) STRICT;
     CREATE TABLE version (
         number INTEGER PRIMARY KEY, kid TEXT NOT NULL UNIQUE, algorithm TEXT NOT NULL,
-        public_key BLOB NOT NULL, state TEXT NOT NULL, created_ms INTEGER NOT NULL, retire_at_ms INTEGER, blob BLOB NOT NULL
+        public_key BLOB NOT NULL, state TEXT NOT NULL, created_ms INTEGER NOT NULL, retire_at_ms INTEGER,
+        blob BLOB NOT NULL
     ) STRICT;
     CREATE TABLE idempotency (
         key TEXT PRIMARY KEY, kid TEXT NOT NULL REFERENCES version (kid), answer BLOB NOT NULL
