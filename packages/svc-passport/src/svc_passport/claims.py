@@ -1,6 +1,5 @@
 """What is signed: the claims, their canonical form (RFC 8785), and nothing about who carries them."""
 
-import re
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -8,7 +7,7 @@ import rfc8785
 
 from svc_passport import strict_json
 from svc_passport.errors import Reason, Refused
-from svc_passport.strict_json import DEPTH_MAX, INTEGER_MAX
+from svc_passport.strict_json import INTEGER_MAX
 
 Integer = Annotated[int, msgspec.Meta(ge=-INTEGER_MAX, le=INTEGER_MAX)]
 Audience = Annotated[list[Annotated[str, msgspec.Meta(min_length=1)]], msgspec.Meta(min_length=1)]
@@ -42,13 +41,14 @@ def parse(message: bytes) -> Claims:
         Refused: ``MALFORMED``: it is not the canonical JSON of an object with claims of these types whose
             names all begin with a lowercase letter.
     """
-    values = _canonical_object(message)
-    if not all("a" <= name[:1] <= "z" for name in values):
-        raise Refused(Reason.MALFORMED)
+    values = _plain(message) or _judged(message)
     try:
         claims = msgspec.convert(values, Claims)
     except msgspec.ValidationError:
         raise Refused(Reason.MALFORMED) from None
+    # Canonical members are sorted: where the first and the last begin with a lowercase letter, all do.
+    if not "a" <= next(iter(values))[:1] <= next(reversed(values))[:1] <= "z":
+        raise Refused(Reason.MALFORMED)
     if len(claims.aud) > 1 and len(set(claims.aud)) != len(claims.aud):
         raise Refused(Reason.MALFORMED)
     return claims
@@ -61,53 +61,44 @@ def canonical(claims: Stamp) -> bytes:
         Refused: ``MALFORMED``: ``parse`` would refuse it.
     """
     message = _encode(claims)
-    if not _is_plain(claims, message):
+    if _plain(message) is None:
         message = rfc8785.dumps(claims)
     parse(message)
     return message
 
 
-def _canonical_object(message: bytes) -> Stamp:
-    """Return the object, quickly where msgspec's sorted form is surely the canonical one."""
+def _plain(message: bytes) -> Stamp | None:
+    """Return what a message says if it is so plain that msgspec's sorted form is surely the canonical one.
+
+    That form and RFC 8785's differ in how they write fractions, and in the order of names beyond the basic
+    plane. A second member of one name is lost in decoding, so the message does not come back.
+    """
     try:
-        values = _decode(message)
-        if _encode(values) == message and _is_plain(values, message):
-            return values
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, _NotPlain):
-        pass
+        values: Stamp = _decode(message)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    if _encode(values) != message or not (message.isascii() or _has_no_astral(message)):
+        return None
+    return values
+
+
+def _judged(message: bytes) -> Stamp:
+    """Return what a message says, after asking ``rfc8785`` whether it is canonical."""
     values = strict_json.loads(message)
-    if not isinstance(values, dict) or rfc8785.dumps(values) != message:
+    if not isinstance(values, dict) or not values or rfc8785.dumps(values) != message:
         raise Refused(Reason.MALFORMED)
     return values
 
 
-class _NotPlain(Exception):
-    """A value whose canonical form is for ``rfc8785`` to say."""
+def _has_no_astral(message: bytes) -> bool:
+    return max(message) < 0xF0  # noqa: PLR2004 - the first byte of a character beyond the basic plane
 
 
-def _refuse_fraction(_: str) -> float:
-    raise _NotPlain
+_Scalar = str | Integer | bool | None
+_Flat = _Scalar | list[_Scalar] | dict[str, _Scalar]
+_Nested = _Scalar | list[_Flat] | dict[str, _Flat]
+_Plain = _Scalar | list[_Nested] | dict[str, _Nested]
+"""Values without fractions, and not deep; what is not among them may still be canonical."""
 
-
-def _is_plain(values: Stamp, encoded: bytes) -> bool:
-    """Tell whether msgspec's sorted encoding of ``values`` is RFC 8785's.
-
-    The two differ in how they write fractions, and in the order of names beyond the basic plane.
-    """
-    return (encoded.isascii() or not _has_astral(encoded)) and _is_exact(values, DEPTH_MAX)
-
-
-def _is_exact(value: object, depth: int) -> bool:
-    kind = type(value)
-    if kind is str or kind is bool or value is None:
-        return True
-    if kind is int:
-        return -INTEGER_MAX <= value <= INTEGER_MAX  # type: ignore[operator]
-    if kind is dict:
-        return depth > 0 and all(_is_exact(v, depth - 1) for v in value.values())  # type: ignore[attr-defined]
-    return kind is list and depth > 0 and all(_is_exact(v, depth - 1) for v in value)  # type: ignore[attr-defined]
-
-
-_has_astral: Final = re.compile(rb"[\xf0-\xf4]").search
-_decode: Final = msgspec.json.Decoder(Stamp, float_hook=_refuse_fraction).decode
+_decode: Final = msgspec.json.Decoder(dict[str, _Plain]).decode
 _encode: Final = msgspec.json.Encoder(order="sorted").encode

@@ -138,17 +138,23 @@ class Gate:
         self._waiting: deque[Future[None]] = deque()
         self._waiting_max = 4 * places
 
-    async def __aenter__(self) -> None:
+    async def enter(self) -> None:
+        """Take a place; whoever does leaves it again.
+
+        Raises:
+            Refused: ``OVERLOADED``.
+        """
         if self._free:
             self._free -= 1
         else:
             await self._wait()
 
-    async def __aexit__(self, *_: object) -> None:
+    def leave(self) -> None:
+        """Give the place to the next who waits."""
         while self._waiting:
             successor = self._waiting.popleft()
             if not successor.done():
-                successor.set_result(None)  # the place goes from hand to hand
+                successor.set_result(None)
                 return
         self._free += 1
 
@@ -163,7 +169,7 @@ class Gate:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled() and turn.exception() is None:
-                await self.__aexit__()  # the place came just as its receiver left
+                self.leave()  # the place came just as its receiver left
             raise
         finally:
             patience.cancel()

@@ -127,7 +127,8 @@ class App:
             request.refused = refused
         except KmsError as error:
             request.refused = refusal_of(error)
-            self._log("warning", "custody", kind=type(error).__name__, op=route.op)
+            if request.refused.reason in (Reason.STORE_UNAVAILABLE, Reason.INTERNAL):
+                self._log("error", "custody", trouble=str(error), kind=type(error).__name__, op=route.op)
         except Disconnected:
             raise
         except Exception as error:  # noqa: BLE001 - nothing that a stranger sends may show as a traceback

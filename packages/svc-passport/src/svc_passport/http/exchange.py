@@ -84,9 +84,16 @@ class Request:
             Refused: ``MALFORMED``: it stands twice.
         """
         value = self.headers.get(name)
-        if value is not None and self._stands_twice(name):
+        if self.repeats(name):
             raise Refused(Reason.MALFORMED)
         return value
+
+    def repeats(self, *names: bytes) -> bool:
+        """Tell whether one of these headers stands twice."""
+        sent: list[tuple[bytes, bytes]] = self.scope["headers"]
+        if len(self.headers) == len(sent):
+            return False
+        return any(sum(1 for name, _ in sent if name == asked) > 1 for asked in names)
 
     async def body(self, max_bytes: int) -> bytes:
         """Return the body of a request that must have one, in JSON.
@@ -118,11 +125,8 @@ class Request:
             or b"content-encoding" in headers
         ):
             raise Refused(Reason.UNSUPPORTED_MEDIA_TYPE)
-        if len(headers) != len(self.scope["headers"]) and self._stands_twice(b"content-type"):
+        if self.repeats(b"content-type"):
             raise Refused(Reason.UNSUPPORTED_MEDIA_TYPE)
-
-    def _stands_twice(self, name: bytes) -> bool:
-        return sum(1 for n, _ in self.scope["headers"] if n == name) > 1
 
     async def _read(self, max_bytes: int) -> bytes:
         declared = self.headers.get(b"content-length", b"0")

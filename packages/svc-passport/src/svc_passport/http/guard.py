@@ -21,12 +21,8 @@ def check_is_no_page(request: Request) -> None:
     Raises:
         Refused: ``FORBIDDEN``.
     """
-    named = [(name, value) for name, value in request.scope["headers"] if name in _TELLING]
-    headers = dict(named)
+    headers = request.headers
     local = _is_local_host(headers.get(b"host", b"")) is not None
     same_site = headers.get(b"sec-fetch-site", b"none").lower() in (b"none", b"same-origin")
-    if not local or b"origin" in headers or not same_site or len(named) != len(headers):
+    if not local or b"origin" in headers or not same_site or request.repeats(b"host", b"sec-fetch-site"):
         raise Refused(Reason.FORBIDDEN)
-
-
-_TELLING: Final = frozenset({b"host", b"origin", b"sec-fetch-site"})

@@ -86,8 +86,11 @@ class Handlers:
         """``POST /v1/passport/verify``."""
         query = request.query("aud", "scope", "detail")
         carrier = body.one(await request.body(self._limits.max_body_bytes))
-        async with self._verify_gate:
+        await self._verify_gate.enter()
+        try:
             (verdict,) = await self._coalescer.verify([Ask(carrier, query.expected)])
+        finally:
+            self._verify_gate.leave()
         return self._told(request, verdict, query)
 
     async def verify_batch(self, request: Request) -> Reply:
@@ -96,8 +99,11 @@ class Handlers:
         sent = await request.body(self._limits.max_batch_body_bytes)
         carriers: list[Carrier | Denied] = body.many(sent, self._limits.max_batch)
         request.batch_len = len(carriers)
-        async with self._batch_gate:
+        await self._batch_gate.enter()
+        try:
             verdicts = await self._coalescer.verify([Ask(carrier, query.expected) for carrier in carriers])
+        finally:
+            self._batch_gate.leave()
         return self._told_many(request, verdicts, query)
 
     async def keys(self, request: Request) -> Reply:

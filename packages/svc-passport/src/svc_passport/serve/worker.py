@@ -99,7 +99,8 @@ class Worker:
         self._ending.set()
 
     def _is_lone(self) -> bool:
-        return sum(len(server.server_state.tasks) for server in self._servers) <= 1
+        public, admin = self._servers
+        return len(public.server_state.tasks) + len(admin.server_state.tasks) <= 1
 
     def _missing(self) -> list[str]:
         """Return what is missing before the service is ready."""
