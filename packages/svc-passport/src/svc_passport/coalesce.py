@@ -70,7 +70,12 @@ class Coalescer:
         """
         if not self._keyring.is_current():
             await asyncio.to_thread(self._keyring.refresh)
-        verdicts = await self._checked(asks)
+        if len(asks) > INLINE_MAX:
+            verdicts = await asyncio.to_thread(self._check, asks)
+        elif not self._gathering.together or self._is_lone():
+            verdicts = self._check(asks)
+        else:
+            verdicts = await self._gathered(asks)
         if _UNKNOWN in verdicts and self._keyring.may_look_again():
             await self._look_again(asks, verdicts)
         return verdicts
@@ -80,14 +85,12 @@ class Coalescer:
         with suppress(KmsError):  # then they stay unknown, and the answer says that a retry may help
             await asyncio.to_thread(self._keyring.look_again)
         unknown = [i for i, verdict in enumerate(verdicts) if verdict == _UNKNOWN]
-        for i, verdict in zip(unknown, await self._checked([asks[i] for i in unknown]), strict=True):
+        again = await asyncio.to_thread(self._check, [asks[i] for i in unknown])
+        for i, verdict in zip(unknown, again, strict=True):
             verdicts[i] = verdict
 
-    async def _checked(self, asks: list[Ask]) -> list[Verdict]:
-        if len(asks) > INLINE_MAX:
-            return await asyncio.to_thread(self._check, asks)
-        if not self._gathering.together or self._is_lone():
-            return self._check(asks)
+    def _gathered(self, asks: list[Ask]) -> Future[list[Verdict]]:
+        """Leave ``asks`` for the end of this turn."""
         loop = asyncio.get_running_loop()
         if not self._waiting:
             loop.call_soon(self._flush)
@@ -96,7 +99,7 @@ class Coalescer:
         self._waiting.append((len(asks), future))
         if len(self._pending) >= self._gathering.target_batch:
             self._flush()
-        return await future
+        return future
 
     def _flush(self) -> None:
         """Check what is pending, and give every request its part."""

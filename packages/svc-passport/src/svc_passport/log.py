@@ -31,7 +31,7 @@ class Log:
     """
 
     def __init__(self, level: Level = "info", fd: int = 2) -> None:
-        self._lowest = LEVELS.index(level)
+        self._written = frozenset(LEVELS[LEVELS.index(level) :])
         self._fd = fd
         self._waiting: deque[bytes] = deque()
         self._dropped = 0
@@ -40,7 +40,7 @@ class Log:
 
     def writes(self, level: Level) -> bool:
         """Tell whether events of this level are written, so that nobody gathers one for nothing."""
-        return LEVELS.index(level) >= self._lowest
+        return level in self._written
 
     def __call__(self, level: Level, event: str, /, **fields: str | float | bool | list[str] | None) -> None:
         """Write an event. Fields that are None are left out."""

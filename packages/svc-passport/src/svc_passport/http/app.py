@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +31,7 @@ from svc_passport.telemetry import (
 Handler = Callable[[Request], Awaitable[Reply]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Route:
     """One path, and what its methods do."""
 
@@ -92,7 +93,19 @@ class App:
         self._request_ids = map(f"{os.urandom(4).hex()}-{{:x}}".format, itertools.count(1))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """See ASGI. Only ``http`` comes here."""
+        """See ASGI: for servers that know no shorter way to ``answer``."""
+        reply = await self.answer(scope, receive)
+        if reply:
+            await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+            await send({"type": "http.response.body", "body": reply.content})
+
+    async def answer(self, scope: Scope, receive: Receive) -> Reply | None:
+        """Return the answer to a request, or None if the client has left.
+
+        Args:
+            scope: ASGI's, of an ``http`` request.
+            receive: ASGI's.
+        """
         started_s = time.perf_counter()
         route = self._routes.get(scope["raw_path"], _UNMATCHED)
         request = Request(scope, receive)
@@ -102,13 +115,12 @@ class App:
         try:
             reply = await self._answer(route, request)
         except Disconnected:
-            return
+            return None
         finally:
             if inflight:
                 counts[inflight] -= 1
         self._tell(route, request, reply, time.perf_counter() - started_s)
-        await send(reply.start)
-        await send(reply.body)
+        return reply
 
     async def _answer(self, route: Route, request: Request) -> Reply:
         """Return the handler's answer, or the problem in its place."""
@@ -139,26 +151,25 @@ class App:
 
     def _tell(self, route: Route, request: Request, reply: Reply, elapsed_s: float) -> None:
         """Count the request and log it."""
-        telemetry, method = self._telemetry, request.scope["method"]
-        counts = telemetry.counts
-        known = method if method in METHODS else OTHER
-        counts[REQUESTS.place(route.path, known, reply.code)] += 1
+        counts = self._telemetry.counts
         reason = request.refused.reason if request.refused else request.reason
-        for denied in (reason, *request.denied) if reason else request.denied:
+        for place in _places(route, request.scope["method"], reply.code, reason):
+            counts[place] += 1
+        for denied in request.denied:
             counts[_FAILURES[denied]] += 1
+        level: Level = "info"
         if route.op is None:
-            return self._log_request("debug", route, request, reply, reason)
-        result = "fail" if reason else "not_modified" if reply.code == "304" else "ok"
-        counts[OPS_TOTAL.place(route.op, result, route.alg)] += 1
-        telemetry.observe(OP_LATENCY, _LATENCY[route.op], elapsed_s)
-        quiet = result != "fail" and route.op in _QUIET and not request.denied
-        return self._log_request("debug" if quiet else "info", route, request, reply, reason)
+            level = "debug"
+        else:
+            self._telemetry.observe(OP_LATENCY, _LATENCY[route.op], elapsed_s)
+            if reason is None and route.op in _QUIET and not request.denied:
+                level = "debug"
+        if self._log.writes(level):
+            self._log_request(level, route, request, reply, reason)
 
     def _log_request(
         self, level: Level, route: Route, request: Request, reply: Reply, reason: Reason | None
     ) -> None:
-        if not self._log.writes(level):
-            return
         client = request.scope["client"]
         self._log(
             level,
@@ -175,6 +186,18 @@ class App:
             denied=len(request.denied) or None,
             verify_path=self._engine if route.op in _VERIFYING else None,
         )
+
+
+@lru_cache(maxsize=1024)
+def _places(route: Route, method: str, code: str, reason: Reason | None) -> tuple[int, ...]:
+    """Return where a request with this outcome is counted."""
+    places = [REQUESTS.place(route.path, method if method in METHODS else OTHER, code)]
+    if reason:
+        places.append(_FAILURES[reason])
+    if route.op:
+        result = "fail" if reason else "not_modified" if code == "304" else "ok"
+        places.append(OPS_TOTAL.place(route.op, result, route.alg))
+    return tuple(places)
 
 
 def _get(handler: Handler) -> dict[str, Handler]:

@@ -66,6 +66,16 @@ def kid_to_revoke(body: bytes) -> object:
     return asked.get("kid")
 
 
+def check_is_nothing(body: bytes) -> None:
+    """Return if a body that asks for nothing is empty, or an empty JSON object.
+
+    Raises:
+        Refused: ``MALFORMED``.
+    """
+    if body and strict_json.loads(body) != {}:
+        raise Refused(Reason.MALFORMED)
+
+
 def _strictly(body: bytes, max_batch: int) -> list[Carrier | Denied]:
     asked = strict_json.loads(body)
     if isinstance(asked, dict) and asked.keys() == {"items"}:

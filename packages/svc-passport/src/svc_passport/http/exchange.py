@@ -1,7 +1,8 @@
 """A request as it came, read on demand and strictly; a reply as it goes."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -18,19 +19,27 @@ Headers = tuple[tuple[bytes, bytes], ...]
 JSON: Final = (b"content-type", b"application/json")
 
 
-class Reply:
-    """An answer, as the two messages that ASGI wants. One that never changes is made once."""
+_STATUS_LINES: Final = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode() for s in HTTPStatus}
 
-    __slots__ = ("body", "code", "content", "headers", "start")
+
+class Reply:
+    """An answer. One that never changes is made once.
+
+    Args:
+        content: The body.
+    """
+
+    __slots__ = ("code", "content", "head", "headers", "status")
 
     def __init__(self, content: bytes, *, status: int = 200, headers: Headers = (JSON,)) -> None:
         if status != 304:  # noqa: PLR2004 - it has no body, and the length would be the other answer's
             headers = (*headers, (b"content-length", b"%d" % len(content)))
+        self.status = status
         self.code = str(status)
         self.headers = headers
         self.content = content
-        self.start = {"type": "http.response.start", "status": status, "headers": headers}
-        self.body = {"type": "http.response.body", "body": content}
+        # The status line and the headers as they go over the wire (RFC 9112 §4, §5).
+        self.head = _STATUS_LINES[status] + b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
 class Disconnected(Exception):
@@ -49,18 +58,17 @@ class Query(msgspec.Struct, frozen=True):
 class Request:
     """A request. What the log and the counts tell of it is noted in it on the way."""
 
-    __slots__ = ("_receive", "batch_len", "denied", "headers", "id", "kid", "reason", "refused", "scope")
+    id: str | None = None  # made when somebody is told it
+    kid: str | None = None
+    reason: Reason | None = None  # the verdict on a lone token
+    refused: Refused | None = None
+    batch_len: int | None = None
+    denied: Sequence[Reason] = ()  # the verdicts in a batch that deny
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.scope = scope
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self._receive = receive
-        self.kid: str | None = None
-        self.id: str | None = None  # made when somebody is told it
-        self.reason: Reason | None = None  # the verdict on a lone token
-        self.refused: Refused | None = None
-        self.batch_len: int | None = None
-        self.denied: list[Reason] = []  # the verdicts in a batch that deny
 
     def query(self, *allowed: str) -> Query:
         """Return the query, in which only ``allowed`` parameters stand.
@@ -95,41 +103,20 @@ class Request:
             return False
         return any(sum(1 for name, _ in sent if name == asked) > 1 for asked in names)
 
-    async def body(self, max_bytes: int) -> bytes:
-        """Return the body of a request that must have one, in JSON.
+    async def body(self, max_bytes: int, *, wanted: bool = True) -> bytes:
+        """Return the body, in JSON.
+
+        Args:
+            wanted: Whether there must be one; otherwise it may be empty.
 
         Raises:
             Refused: ``UNSUPPORTED_MEDIA_TYPE`` or ``BODY_TOO_LARGE``.
             Disconnected: The client has left.
         """
-        self._check_media_type()
-        return await self._read(max_bytes)
-
-    async def no_body(self) -> None:
-        """Return if the request has no body, or an empty JSON object.
-
-        Raises:
-            Refused: ``UNSUPPORTED_MEDIA_TYPE``, ``BODY_TOO_LARGE`` or ``MALFORMED``.
-            Disconnected: The client has left.
-        """
-        body = await self._read(_NO_BODY_BYTES_MAX)
-        if body:
-            self._check_media_type()
-            if body.strip() != b"{}":
-                raise Refused(Reason.MALFORMED)
-
-    def _check_media_type(self) -> None:
         headers = self.headers
-        if (
-            not _is_json(headers.get(b"content-type", b"")[:_MEDIA_TYPE_BYTES_MAX])
-            or b"content-encoding" in headers
-        ):
-            raise Refused(Reason.UNSUPPORTED_MEDIA_TYPE)
-        if self.repeats(b"content-type"):
-            raise Refused(Reason.UNSUPPORTED_MEDIA_TYPE)
-
-    async def _read(self, max_bytes: int) -> bytes:
-        declared = self.headers.get(b"content-length", b"0")
+        declared = headers.get(b"content-length", b"0")
+        if wanted or declared != b"0" or b"transfer-encoding" in headers:
+            self._check_media_type()
         if len(declared) > _LENGTH_DIGITS_MAX or int(declared) > max_bytes:
             raise Refused(Reason.BODY_TOO_LARGE)
         message = await self._receive()
@@ -146,6 +133,14 @@ class Request:
         if len(body) > max_bytes:
             raise Refused(Reason.BODY_TOO_LARGE)
         return body
+
+    def _check_media_type(self) -> None:
+        headers = self.headers
+        media_type = headers.get(b"content-type", b"")
+        if media_type != b"application/json" and not _is_json(media_type[:_MEDIA_TYPE_BYTES_MAX]):
+            raise Refused(Reason.UNSUPPORTED_MEDIA_TYPE)
+        if b"content-encoding" in headers or self.repeats(b"content-type"):
+            raise Refused(Reason.UNSUPPORTED_MEDIA_TYPE)
 
 
 @lru_cache(maxsize=256)
@@ -187,5 +182,4 @@ def _is_json(content_type: bytes) -> bool:
 _NO_QUERY: Final = Query()
 _QUERY_CACHED_BYTES_MAX: Final = 512
 _MEDIA_TYPE_BYTES_MAX: Final = 128
-_NO_BODY_BYTES_MAX: Final = 64
 _LENGTH_DIGITS_MAX: Final = 18

@@ -5,14 +5,11 @@ A page in the developer's browser can send requests to loopback. But the browser
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from svc_passport.errors import Reason, Refused
 from svc_passport.http.exchange import Request
-
-_is_local_host: Final = re.compile(
-    rb"(?:127\.0\.0\.1|\[::1\]|localhost)(?::[0-9]{1,5})?", re.IGNORECASE
-).fullmatch
 
 
 def check_is_no_page(request: Request) -> None:
@@ -22,7 +19,19 @@ def check_is_no_page(request: Request) -> None:
         Refused: ``FORBIDDEN``.
     """
     headers = request.headers
-    local = _is_local_host(headers.get(b"host", b"")) is not None
-    same_site = headers.get(b"sec-fetch-site", b"none").lower() in (b"none", b"same-origin")
-    if not local or b"origin" in headers or not same_site or request.repeats(b"host", b"sec-fetch-site"):
+    host, site = headers.get(b"host", b"")[:_CHARS_MAX], headers.get(b"sec-fetch-site", b"none")[:_CHARS_MAX]
+    if b"origin" in headers or not _is_local(host, site) or request.repeats(b"host", b"sec-fetch-site"):
         raise Refused(Reason.FORBIDDEN)
+
+
+@lru_cache(maxsize=64)
+def _is_local(host: bytes, site: bytes) -> bool:
+    return bool(_is_local_host(host)) and site.lower() in (b"none", b"same-origin")
+
+
+_CHARS_MAX: Final = 64
+"""More of a header than any that is accepted has."""
+
+_is_local_host: Final = re.compile(rb"(127\.0\.0\.1|\[::1\]|localhost)(:[0-9]{1,5})?", re.IGNORECASE).fullmatch
+    rb"(?:127\.0\.0\.1|\[::1\]|localhost)(?::[0-9]{1,5})?", re.IGNORECASE
+).fullmatch

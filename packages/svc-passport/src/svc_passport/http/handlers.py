@@ -143,7 +143,7 @@ class Handlers:
         """``POST /admin/rotate``."""
         await self._check(request, ROTATE)
         force, key = request.query("force").force, _idempotency_key(request)
-        await request.no_body()
+        body.check_is_nothing(await request.body(_NO_BODY_BYTES_MAX, wanted=False))
         told = await asyncio.to_thread(
             self._keyring.rotate, self._answers.changed, idempotency_key=key, force=force
         )
@@ -255,6 +255,7 @@ def _matches(request: Request, etag: str) -> bool:
     return wanted == b"*" or etag.encode() in tags
 
 
+_NO_BODY_BYTES_MAX: Final = 64
 _TRUE: Final = Reply(b"true")
 _FALSE: Final = Reply(b"false")
 _ALIVE: Final = Reply(b'{"ok":true}')

@@ -1,76 +1,53 @@
-"""uvicorn's HTTP protocol, where it would answer in its own words or write twice for one answer."""
+"""uvicorn's HTTP protocol, where it would answer in its own words, or slowly."""
 
-import asyncio
-from typing import Any, Final, cast
+from typing import Final, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from svc_passport.errors import Reason, Refused
+from svc_passport.http.app import App
+from svc_passport.http.exchange import Receive, Scope
 from svc_passport.http.problems import problem
-
-_REPLY: Final = problem(Refused(Reason.MALFORMED))
-_MALFORMED: Final = b"".join(
-    [
-        b"HTTP/1.1 400 Bad Request\r\n",
-        *(b"%b: %b\r\n" % header for header in _REPLY.headers),
-        b"connection: close\r\n\r\n",
-        _REPLY.content,
-    ]
-)
 
 
 class Protocol(HttpToolsProtocol):
-    """HTTP/1.1 by httptools, with problems for answers, each written at once."""
+    """HTTP/1.1 by httptools and uvicorn's rules of connections, answered by ``App.answer`` in one write.
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """See ``asyncio.Protocol``."""
-        self._corked = _Corked(cast("asyncio.Transport", transport))
-        super().connection_made(cast("asyncio.Transport", self._corked))
+    ASGI's two messages for an answer cost two system calls and a check of every header: for an answer of
+    four bytes, as much as reading the request.
+    """
 
-    def on_response_complete(self) -> None:
-        """See ``HttpToolsProtocol``."""
-        self._corked.flush()
-        super().on_response_complete()
+    app: App
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: object) -> None:  # noqa: ARG002 - ours it is
+        task = self.loop.create_task(self._answer(cycle))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+
+    async def _answer(self, cycle: RequestResponseCycle) -> None:
+        try:
+            reply = await self.app.answer(cast("Scope", cycle.scope), cast("Receive", cycle.receive))
+            if self.flow.write_paused:
+                await self.flow.drain()
+        except BaseException:
+            self.transport.close()  # cancelled, because draining took too long
+            raise
+        if reply is None or cycle.disconnected:
+            self.transport.close()
+            return
+        date = b"date: %b\r\n" % self.server_state.default_headers[0][1]
+        closing = b"" if cycle.keep_alive else b"connection: close\r\n"
+        content = reply.content if cycle.scope["method"] != "HEAD" else b""
+        self.transport.write(b"".join([reply.head, date, closing, b"\r\n", content]))
+        cycle.response_started = cycle.response_complete = True
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words for it
         """Answer bytes that are not HTTP."""
-        self.transport.write(_MALFORMED)
+        self.transport.write(b"%bconnection: close\r\n\r\n%b" % (_NO_HTTP.head, _NO_HTTP.content))
         self.transport.close()
 
 
-class _Corked:
-    """A transport that keeps an answer's head until its body comes.
-
-    uvicorn writes the two one after the other, and uvloop makes a system call of each: a quarter of what a
-    small answer costs.
-    """
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        self._transport = transport
-        self._head = b""
-
-    def write(self, data: bytes) -> None:
-        """See ``asyncio.WriteTransport``."""
-        if self._head:
-            self._transport.write(self._head + data)
-            self._head = b""
-        elif data.endswith(b"\r\n\r\n") and not data.startswith(
-            b"HTTP/1.1 1"
-        ):  # a head, of no interim answer
-            self._head = data
-        else:
-            self._transport.write(data)
-
-    def flush(self) -> None:
-        """Write a head that has no body."""
-        if self._head:
-            self._transport.write(self._head)
-            self._head = b""
-
-    def close(self) -> None:
-        """See ``asyncio.BaseTransport``."""
-        self.flush()
-        self._transport.close()
-
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the transport has
-        return getattr(self._transport, name)
+_NO_HTTP: Final = problem(Refused(Reason.MALFORMED))
