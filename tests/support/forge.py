@@ -16,9 +16,9 @@ from typing import Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import rfc8785
+from running import Running, environment, running
 
 from ron_kms import Kid, Signed
-from running import Running, environment, running
 from svc_passport.bootstrap import make_store, open_keyring, rules_of
 from svc_passport.config import MIB, load
 from svc_passport.errors import Reason

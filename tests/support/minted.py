@@ -29,9 +29,11 @@ RULES: Final = Rules(
     max_msg_bytes=4096,
     require_aud=True,
 )
-TOKEN_ID: Final = "AAECAwQFBgcICQoLDA0ODw"
+TOKEN_ID: Final = "AAECAwQFBgcICQoLDA0ODw"  # noqa: S105 - no password
 PRESENTED_TO: Final = "svc-a"
 """The audience of a mint's passports."""
+
+NOTHING_MORE: Final = Expected()
 
 
 class Mint:
@@ -106,13 +108,18 @@ class Mint:
         return self.compact(self.message(**(right | changed)), CAPABILITY).token
 
     def verdict(
-        self, carrier: Carrier, expected: Expected = Expected(), *, rules: Rules = RULES, typ: str = PASSPORT
+        self,
+        carrier: Carrier,
+        expected: Expected = NOTHING_MORE,
+        *,
+        rules: Rules = RULES,
+        typ: str = PASSPORT,
     ) -> Verdict:
         """Return the verdict on a carrier, alone and now."""
         return verify_many([Ask(carrier, expected, typ)], self.keyring, rules, self.now_s)[0]
 
     def reason(
-        self, carrier: Carrier, expected: Expected = Expected(), *, rules: Rules = RULES
+        self, carrier: Carrier, expected: Expected = NOTHING_MORE, *, rules: Rules = RULES
     ) -> Reason | None:
         """Return why a carrier does not pass now, or None."""
         verdict = self.verdict(carrier, expected, rules=rules)
@@ -160,3 +167,14 @@ json_values: Final = st.recursive(
     max_leaves=12,
 )
 """Any JSON value, without a fault of SPEC 2 but depth."""
+
+
+def damaged(whole: st.SearchStrategy[bytes], pieces: bytes) -> st.SearchStrategy[bytes]:
+    """Return such bytes with a little cut out, or ``pieces`` (between spaces) put in, or both, or neither."""
+
+    def damage(drawn: tuple[bytes, int, int, list[bytes]]) -> bytes:
+        before, at, length, put = drawn
+        return before[:at] + b"".join(put) + before[at + length :]
+
+    put = st.lists(st.sampled_from([*pieces.split(b" "), b" "]), max_size=3)
+    return st.tuples(whole, st.integers(0, 400), st.integers(0, 3), put).map(damage)

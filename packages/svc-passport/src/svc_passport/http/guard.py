@@ -32,6 +32,5 @@ def _is_local(host: bytes, site: bytes) -> bool:
 _CHARS_MAX: Final = 64
 """More of a header than any that is accepted has."""
 
-_is_local_host: Final = re.compile(rb"(127\.0\.0\.1|\[::1\]|localhost)(:[0-9]{1,5})?", re.IGNORECASE).fullmatch
-    rb"(?:127\.0\.0\.1|\[::1\]|localhost)(?::[0-9]{1,5})?", re.IGNORECASE
-).fullmatch
+_LOCAL: Final = rb"(127\.0\.0\.1|\[::1\]|localhost)(:[0-9]{1,5})?"
+_is_local_host: Final = re.compile(_LOCAL, re.IGNORECASE).fullmatch
