@@ -6,8 +6,9 @@ SHELL := bash
 
 UV_VERSION := 0.13.9
 UV := .tools/bin/uv
-PASSPORT := .venv/bin/passport
-CARGO := $(shell command -v cargo)
+PYTHON := .venv/bin/python
+RIVAL := bench/rivals/axum
+HAS_CARGO := $(shell command -v cargo)
 
 export UV_PYTHON_DOWNLOADS := never
 export UV_PYTHON_PREFERENCE := only-system
@@ -21,28 +22,50 @@ help: ## these lines
 # uv comes from PyPI into .tools; the workspace goes into .venv as uv.lock says.
 $(UV):
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "python3 >= 3.11 is needed")'
-	python3 -m venv .tools
-	.tools/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@python3 -m venv .tools || { scripts/need.sh python3-venv; python3 -m venv --clear .tools; }
+	@.tools/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 .venv/.synced: $(UV) uv.lock pyproject.toml $(wildcard packages/*/pyproject.toml)
-	$(UV) sync --locked --quiet --python "$$(command -v python3)"
+	@$(UV) sync --locked --quiet --python "$$(command -v python3)"
 	@touch $@
 
 serve: .venv/.synced ## run the service in the development profile, and say what to try
-	@$(PASSPORT) serve --dev
+	@.venv/bin/passport serve --dev
 
 test: .venv/.synced ## every test
+	@scripts/need.sh curl
 	.venv/bin/pytest
 
-check: .venv/.synced ## format, lint, strict types, import contracts, Rust where cargo is
+check: .venv/.synced ## format, lint, strict types, import contracts; Rust too, where cargo is
 	.venv/bin/ruff format --check --quiet .
 	.venv/bin/ruff check --quiet .
 	.venv/bin/mypy --no-error-summary
-	.venv/bin/lint-imports --no-cache > .tools/imports.log || { cat .tools/imports.log; exit 1; }
+	@.venv/bin/lint-imports --no-cache > .tools/imports.log || { cat .tools/imports.log; exit 1; }
+ifneq ($(HAS_CARGO),)
+	cd $(RIVAL) && cargo fmt --check
+	cd $(RIVAL) && cargo clippy --locked --all-targets --quiet -- -D warnings -W clippy::pedantic
+	cd $(RIVAL) && cargo test --locked --quiet
+else
+	@echo "no cargo here: the Rust rival of the benchmark is not checked"
+endif
 
 format: .venv/.synced ## put the code into its form
 	.venv/bin/ruff format --quiet .
 	.venv/bin/ruff check --quiet --fix .
 
+smoke: .venv/.synced ## every route of a running service, from outside (PASSPORT_URL: of that one)
+	@scripts/need.sh curl
+	@scripts/smoke_passport.sh
+
+bench: .venv/.synced ## what it costs, beside a bare ASGI app and a Rust service; about ten minutes
+	@scripts/need.sh wrk util-linux
+	$(PYTHON) -m bench
+
+campaign-restart: .venv/.synced ## kill -9 in a stream of rotations, 50 times; docs/campaigns/restart.md
+	$(PYTHON) scripts/campaign_restart.py
+
+campaign-rotation: .venv/.synced ## rotations every 50 ms under load, two minutes; docs/campaigns/rotation.md
+	$(PYTHON) scripts/campaign_rotation.py
+
 clean: ## away with everything that was made
-	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis dist bench/rivals/axum/target
+	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis dist $(RIVAL)/target

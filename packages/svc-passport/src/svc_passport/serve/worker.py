@@ -27,6 +27,10 @@ KEEP_ALIVE_S: Final = 75
 """How long an idle connection is kept: longer than proxies in front keep theirs."""
 
 
+GARBAGE_AFTER: Final = 10_000
+"""Containers that live at once before the collector looks for cycles among them: some hundred requests'."""
+
+
 class Worker:
     """Serves both planes on one event loop.
 
@@ -68,7 +72,8 @@ class Worker:
         """
         _hand_over_library_logs(self._log)
         gc.collect()
-        gc.freeze()  # what is loaded stays; from here on only requests make garbage
+        gc.freeze()  # what is loaded stays; from here on only requests make garbage,
+        gc.set_threshold(GARBAGE_AFTER)  # most of which goes by itself
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(self._serve(sockets, parent))
 
