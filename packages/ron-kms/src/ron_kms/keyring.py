@@ -158,6 +158,16 @@ class Keyring:
                 self._install(self._opened(stored, before=self._snapshot))
             self._looked_s = time.monotonic()
 
+    def catch_up(self) -> None:
+        """Refresh, unless another thread has done so meanwhile.
+
+        Raises:
+            StoreRefused, StoreBusy: As for ``refresh``.
+        """
+        with self._changing:
+            if not self.is_current():
+                self.refresh()
+
     def may_look_again(self) -> bool:
         """Tell whether ``look_again`` would read the store."""
         return time.monotonic() - self._looked_for_unknown_s >= UNKNOWN_KID_READ_EVERY_S

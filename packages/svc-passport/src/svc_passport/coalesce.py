@@ -69,7 +69,7 @@ class Coalescer:
             StoreBusy, StoreRefused: Another worker has changed the store, and it cannot be read.
         """
         if not self._keyring.is_current():
-            await asyncio.to_thread(self._keyring.refresh)
+            await asyncio.to_thread(self._keyring.catch_up)
         if len(asks) > INLINE_MAX:
             verdicts = await asyncio.to_thread(self._check, asks)
         elif not self._gathering.together or self._is_lone():

@@ -78,6 +78,7 @@ class Handlers:
         await self._check(request, ISSUE)
         query = request.query("format")
         asked = strict_json.loads(await request.body(self._limits.max_body_bytes))
+        await self._be_current()  # the body may have been long in coming
         issued = issue(asked, self._keyring, self._rules, int(time.time()), compact=query.compact)
         request.kid = issued.kid
         return Reply(issued.body)
@@ -187,7 +188,7 @@ class Handlers:
 
     async def _be_current(self) -> None:
         if not self._keyring.is_current():
-            await asyncio.to_thread(self._keyring.refresh)
+            await asyncio.to_thread(self._keyring.catch_up)
 
     def _caller(self, request: Request) -> Caller:
         if b"authorization" not in request.headers:
