@@ -9,12 +9,13 @@ import shutil
 import sys
 from pathlib import Path
 
-from bench import coalescing, startup, verify_issue_batch, workers
+from bench import coalescing, split, startup, verify_issue_batch, workers
 from bench.load import Pace
 from bench.servers import LOAD_CORE, ROOT, SERVER_CORE, BenchError, note
 
 QUESTIONS = {
     "verify_issue_batch": verify_issue_batch.run,
+    "split": split.run,
     "coalescing": coalescing.run,
     "workers": workers.run,
     "startup": startup.run,

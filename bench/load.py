@@ -50,6 +50,7 @@ class Cost:
     """What a window of load showed."""
 
     cpu_us: float  # of the server, per request
+    crypto_us: float  # of that, in the keyring's calls; only our service counts them
     per_s: float  # requests answered
     p50_us: float  # as wrk saw it
     p99_us: float
@@ -104,9 +105,11 @@ def _window(server: Server, load: Load, bodies: Path, seconds: int, core: int | 
     ]
     url = f"http://{server.address}{load.path}"
     sample = _answer_bytes(server, load)
+    crypto_before_s = server.crypto_s()
     before_s, core_before_s = server.cpu_s(), core_s()
     printed = subprocess.run([*pin, *wrk, url, "--", str(bodies)], check=True, capture_output=True).stdout
     cpu_s, all_s = server.cpu_s() - before_s, core_s() - core_before_s
+    crypto_s = server.crypto_s() - crypto_before_s
     saw = json.loads(printed.splitlines()[-1])
     if not saw["requests"] or saw["not_2xx"] or saw["socket_errors"]:
         raise BenchError(f"{server.name}: {load.path} under load: {saw}")
@@ -116,6 +119,7 @@ def _window(server: Server, load: Load, bodies: Path, seconds: int, core: int | 
     window_s = saw["window_us"] / 1e6
     return Cost(
         cpu_us=cpu_s / saw["requests"] * 1e6,
+        crypto_us=crypto_s / saw["requests"] * 1e6,
         per_s=saw["requests"] / window_s,
         p50_us=saw["p50_us"],
         p99_us=saw["p99_us"],

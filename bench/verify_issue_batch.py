@@ -48,6 +48,11 @@ def run(program: Path, pace: Pace) -> None:
         [[name, *_row(costs)] for name, costs in asked.items()],
     )
     show(
+        "Without crypto: what our service adds to the bare app",
+        ["", "bare", "ours", "of that crypto", "ours without", "without / bare"],
+        [[name, *_without_crypto(costs)] for name, costs in asked.items()],
+    )
+    show(
         "CPU µs an item, the request's share of HTTP included",
         ["", "bare", "ours", "axum", "ours / axum"],
         [
@@ -76,6 +81,12 @@ def _row(costs: dict[str, Cost]) -> list[str]:
     bare, ours, axum = _cpu_us(costs)
     per_s = [number(costs[name].per_s if name in costs else None, 0) for name in NAMES]
     return [number(bare), number(ours), number(axum), ratio(ours, bare), ratio(ours, axum), *per_s]
+
+
+def _without_crypto(costs: dict[str, Cost]) -> list[str]:
+    bare, ours = costs["bare"].cpu_us, costs["ours"]
+    without = ours.cpu_us - ours.crypto_us
+    return [number(bare), number(ours.cpu_us), number(ours.crypto_us), number(without), ratio(without, bare)]
 
 
 def _items_row(costs: dict[str, Cost], items: int) -> list[str]:
