@@ -15,7 +15,7 @@ from nacl.bindings import crypto_sign_seed_keypair
 from ron_kms import ring as rings
 from ron_kms.engines import Engine, Item
 from ron_kms.entropy import Entropy, system
-from ron_kms.errors import Busy, GenerationMoved, StoreRefused, VerifyFailed
+from ron_kms.errors import Busy, GenerationMoved, SealError, StoreRefused, VerifyFailed
 from ron_kms.generations import Generations
 from ron_kms.jwks import KeySet
 from ron_kms.kid import Kid, check_namespace
@@ -266,10 +266,10 @@ class Keyring:
     ) -> bytes:
         with self._changing:
             for _ in range(_CHANGE_TRIES):
-                if idempotency_key and (given := self._store.recall(idempotency_key)):
-                    self.refresh()
-                    return unseal(self._seal_key, given, _answer_aad(idempotency_key))
+                given = self._store.recall(idempotency_key) if idempotency_key else None
                 self.refresh()
+                if idempotency_key and given:
+                    return self._given(idempotency_key, given)
                 try:
                     return self._changed(change, answer, idempotency_key)
                 except GenerationMoved:
@@ -317,6 +317,14 @@ class Keyring:
         sealed = seal(self._seal_key, said, _answer_aad(key), now_ms=now, entropy=self._entropy)
         return Idempotency(key, after.head.kid, sealed)
 
+    def _given(self, key: str, sealed: bytes) -> bytes:
+        try:
+            return unseal(self._seal_key, sealed, _answer_aad(key))
+        except SealError:
+            raise StoreRefused(
+                "store_changed", "an answer was changed by a hand without the seal key"
+            ) from None
+
     def _opened(self, stored: Stored, before: Snapshot | None) -> Snapshot:
         ring = open_ring(stored, before.resting if before else {}, key=self._seal_key)
         resting = dict(zip(stored.ring.versions, ring.versions, strict=True))
@@ -335,10 +343,12 @@ class Keyring:
     def _at_now(self) -> Snapshot:
         snapshot = self._snapshot
         shown = snapshot.at(self._clock_ms())
-        if shown is not snapshot:
-            with self._changing:
+        if shown is not snapshot and self._changing.acquire(blocking=False):
+            try:
                 if self._snapshot is snapshot:
                     self._snapshot = shown
+            finally:
+                self._changing.release()
         return shown
 
 
