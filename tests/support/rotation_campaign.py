@@ -11,6 +11,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from pathlib import Path
 from typing import NamedTuple
 
@@ -88,9 +89,10 @@ class _Campaign:
         seed = None if self._seed is None else self._seed + number
         try:
             work(random.Random(seed))  # noqa: S311 - it draws tokens, not secrets
-        except BaseException:
+        except (OSError, HTTPException) as error:
+            raise Wrong(f"a connection ended without an answer: {error!r}") from error
+        finally:
             self._over.set()
-            raise
 
     def _rotate(self, _: random.Random) -> None:
         known = self._known
@@ -172,7 +174,11 @@ def campaign(folder: Path, *, seconds: float, workers: int, seed: int | None = N
     env = prepared(folder, keys__publish_ahead_s=0, server__workers=workers)
     outcome = Outcome()
     with running("--dev", env=env) as service:
-        _Campaign(service.url, service.admin_url, outcome, seed).run(seconds)
+        try:
+            _Campaign(service.url, service.admin_url, outcome, seed).run(seconds)
+        except Wrong as wrong:
+            told = [event for event in service.events() if event["level"] in ("warning", "error")]
+            raise Wrong(f"{wrong}; the log tells {told[:10]}") from wrong
         _must(service.end() == 0, "the service does not end well")
     return outcome
 

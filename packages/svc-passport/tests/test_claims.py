@@ -1,4 +1,4 @@
-"""Claims are signed in canonical form (RFC 8785), and nothing but that form, with the types of SPEC 2, is read."""
+"""Claims are signed in canonical form (RFC 8785), and nothing but that form, of the right types, is read."""
 
 import json
 import re
@@ -10,10 +10,10 @@ import pytest
 import rfc8785
 from hypothesis import example, given
 from hypothesis import strategies as st
-from minted import TOKEN_ID, Mint, json_values, texts
+from minted import TOKEN_ID, Mint, damaged, json_values, texts
 
 from svc_passport import claims, strict_json
-from svc_passport.claims import Stamp
+from svc_passport.claims import Claims, Stamp
 from svc_passport.errors import Reason, Refused
 
 MINT = Mint()
@@ -21,14 +21,19 @@ CLAIMS = MINT.claims()
 MESSAGE = MINT.message()
 
 
-def is_claims(message: bytes) -> bool:
-    """Whether ``parse`` reads it; it must not raise anything else."""
+def outcome(message: bytes) -> Claims | Reason:
+    """What ``parse`` says; it must not raise anything else."""
     try:
-        claims.parse(message)
+        return claims.parse(message)
     except Refused as refused:
-        assert refused.reason is Reason.MALFORMED
-        return False
-    return True
+        return refused.reason
+
+
+def is_claims(message: bytes) -> bool:
+    """Whether ``parse`` reads it."""
+    read = outcome(message)
+    assert isinstance(read, Claims) or read is Reason.MALFORMED
+    return isinstance(read, Claims)
 
 
 # The form.
@@ -140,7 +145,6 @@ def swapped(old: str, new: str) -> Callable[[bytes], bytes]:
         pytest.param(swapped("\\b", "\\u0008"), id="the long form of a short escape"),
         pytest.param(swapped("é", "\\u00e9"), id="an escape that is not needed"),
         pytest.param(swapped("😀", "\\ud83d\\ude00"), id="a pair of escapes"),
-        pytest.param(swapped("é", "e\u0301"), id="no re-spelling: another text"),
         pytest.param(swapped("100", "100.0"), id="100.0 for 100"),
         pytest.param(swapped("100", "1e2"), id="1e2 for 100"),
         pytest.param(swapped("2.5", "2.50"), id="2.50 for 2.5"),
@@ -148,7 +152,6 @@ def swapped(old: str, new: str) -> Callable[[bytes], bytes]:
         pytest.param(swapped(f'"iat":{MINT.now_s}', f'"iat":{MINT.now_s}.0'), id="a time as a fraction"),
         pytest.param(swapped(f'"iat":{MINT.now_s}', f'"iat":{MINT.now_s}e0'), id="a time with an exponent"),
         pytest.param(swapped("[1,", "[-0,"), id="minus zero"),
-        pytest.param(swapped('"a":100,', ""), id="no re-spelling: less"),
         pytest.param(swapped('"a":100,"b"', '"b":100,"b"'), id="a name twice inside"),
         pytest.param(swapped('{"aud"', '{"aud":["svc-a"],"aud"'), id="a claim twice, the same"),
         pytest.param(swapped('{"aud"', '{"aud":["svc-b"],"aud"'), id="a claim twice, not the same"),
@@ -157,17 +160,13 @@ def swapped(old: str, new: str) -> Callable[[bytes], bytes]:
         pytest.param(lambda m: json.dumps(json.loads(m)).encode(), id="as json writes it"),
     ],
 )
-def test_a_message_has_one_spelling(
-    respell: Callable[[bytes], bytes], request: pytest.FixtureRequest
-) -> None:
+def test_a_message_has_one_spelling(respell: Callable[[bytes], bytes]) -> None:
     respelt = respell(RICH)
+    assert is_claims(RICH)
     assert respelt != RICH
-    if "no re-spelling" in request.node.name:
-        assert is_claims(respelt), "the test's own proof that only spelling is refused"
-    else:
-        assert not is_claims(respelt)
-        assert MINT.reason(MINT.envelope(respelt)) is Reason.MALFORMED
-        assert MINT.reason(MINT.compact(respelt)) is Reason.MALFORMED
+    assert not is_claims(respelt)
+    assert MINT.reason(MINT.envelope(respelt)) is Reason.MALFORMED
+    assert MINT.reason(MINT.compact(respelt)) is Reason.MALFORMED
 
 
 def test_names_beyond_the_basic_plane_have_one_order() -> None:
@@ -182,43 +181,11 @@ def reordered(message: bytes, *, reverse: bool) -> bytes:
     return json.dumps(dict(members), ensure_ascii=False, separators=(",", ":")).encode()
 
 
-pieces = st.sampled_from(
-    [
-        b'"',
-        b"\\",
-        b",",
-        b":",
-        b"{",
-        b"}",
-        b"[",
-        b"]",
-        b" ",
-        b"0",
-        b".0",
-        b"-",
-        b"e1",
-        b"\\u0061",
-        b"\\b",
-        b"\x7f",
-        b"\n",
-    ]
-    + [
-        '"x":1,'.encode(),
-        "😀".encode(),
-        "\uffff".encode(),
-        "\u2028".encode(),
-        b"\xff",
-        b"null",
-        b"9007199254740992",
-    ]
-)
-nearly_canonical = st.tuples(
+nearly_canonical = damaged(
     extra_claims.map(lambda extra: rfc8785.dumps(CLAIMS | extra)),
-    st.integers(0, 400),
-    st.integers(0, 3),
-    st.lists(pieces, max_size=2),
-).map(lambda drawn: drawn[0][: drawn[1]] + b"".join(drawn[3]) + drawn[0][drawn[1] + drawn[2] :])
-"""Canonical messages with a piece cut out, or put in, or both, or neither."""
+    b'" \\ , : { } [ ] 0 .0 - e1 \\u0061 \\b \x7f \n "x":1, null 9007199254740992 '
+    b"\xf0\x9f\x98\x80 \xef\xbf\xbf \xe2\x80\xa8 \xff",
+)
 
 
 @given(nearly_canonical | json_values.map(rfc8785.dumps) | st.binary(max_size=40))
@@ -250,10 +217,9 @@ def judged(message: bytes) -> Stamp | None:
     if not isinstance(values, dict) or rfc8785.dumps(values) != message:
         return None
     names = all("a" <= name[:1] <= "z" for name in values)
-    types = values.keys() >= CLAIMS.keys() and all(
-        TYPES[name](values[name]) for name in values.keys() & TYPES.keys()
-    )
-    return values if names and types else None
+    whole = values.keys() >= CLAIMS.keys()
+    types = all(TYPES[name](values[name]) for name in values.keys() & TYPES.keys())
+    return values if names and whole and types else None
 
 
 def is_text(value: object) -> bool:
@@ -268,7 +234,7 @@ def are_texts(value: object) -> bool:
     return isinstance(value, list) and all(map(is_text, value))
 
 
-TYPES: dict[str, Callable[[Any], bool]] = {
+TYPES: dict[str, Callable[[Any], object]] = {
     "aud": lambda v: are_texts(v) and v and all(v) and len(set(v)) == len(v),
     "ctx": lambda v: isinstance(v, dict),
     "exp": is_integer,
@@ -296,8 +262,8 @@ def test_what_is_no_object_of_claims_is_refused(message: bytes) -> None:
 
 # The claims.
 
-NOT_INTEGERS = [None, True, 1.5, "1", [], {}]
-NOT_TEXTS = [None, True, 1, [], {}]
+NOT_INTEGERS: list[Any] = [None, True, 1.5, "1", [], {}]
+NOT_TEXTS: list[Any] = [None, True, 1, [], {}]
 WRONG: dict[str, list[Any]] = {
     "aud": [None, "svc-a", 1, {}, [], [""], ["svc-a", ""], [1], [None], ["svc-a", "svc-a"], ["a", "b", "a"]],
     "exp": NOT_INTEGERS,

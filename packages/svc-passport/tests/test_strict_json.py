@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from minted import json_values
+from minted import damaged, json_values
 
 from svc_passport import strict_json
 from svc_passport.errors import Reason, Refused
@@ -108,7 +108,7 @@ def test_each_fault_is_refused(body: bytes) -> None:
         pytest.param(
             '{"\u00e9":1,"e\u0301":2}'.encode(),
             {"\u00e9": 1, "e\u0301": 2},
-            id="names that only look the same",
+            id="names that look the same",
         ),
     ],
 )
