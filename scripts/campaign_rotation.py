@@ -37,7 +37,15 @@ def main(argv: list[str]) -> int:
                 done, verdict = campaign(Path(folder), seconds=seconds, workers=workers), "none wrong"
             except Wrong as wrong:
                 done, verdict, failed = Outcome(), f"WRONG: {wrong}", 1
-        row = (workers, done.rotations, done.issued, done.batches, done.verdicts, round(done.seconds), verdict)
+        row = (
+            workers,
+            done.rotations,
+            done.issued,
+            done.batches,
+            done.verdicts,
+            round(done.seconds),
+            verdict,
+        )
         print("; ".join(f"{name}: {value}" for name, value in zip(COLUMNS, row, strict=True)))
         record(RECORD, HEAD, COLUMNS, row)
     return failed

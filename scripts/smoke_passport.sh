@@ -44,12 +44,17 @@ trap cleanup EXIT
 trap 'exit 130' INT TERM
 
 main() {
+    local plane
     if [[ -z $url ]]; then
         start_our_own
     elif [[ -n $capability_file ]]; then
         (umask 077 && printf 'authorization: Bearer %s\n' "$(< "$capability_file")" > "$work/capability")
         authorization=(--header "@$work/capability")
     fi
+    for plane in "$url" "$admin"; do
+        ask GET "$plane/healthz"
+        [[ $status != 000 ]] || { echo "FAIL $plane answers"; exit 1; }
+    done
     check_health
     check_planes
     check_doors
@@ -78,7 +83,7 @@ start_our_own() {
     done
     max_batch=512 rotate=1
     : > "$work/stdout"
-    PASSPORT_SERVER__BIND=127.0.0.1:0 PASSPORT_SERVER__ADMIN_BIND=127.0.0.1:0 PASSPORT_SERVER__DRAIN_DELAY_S=1 \
+    PASSPORT_SERVER__BIND=127.0.0.1:0 PASSPORT_SERVER__ADMIN_BIND=127.0.0.1:0 PASSPORT_SERVER__DRAIN_DELAY_S=2 \
         "$passport" serve --dev > "$work/stdout" 2> "$work/stderr" &
     own=$!
     for _ in {1..300}; do

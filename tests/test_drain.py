@@ -14,15 +14,26 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 import pytest
-
 from running import PASSPORT, Running, environment, running
-from service import Line, asked_once, is_alive, line_to_each, operator, prepared, until, workers_of
+from service import (
+    Line,
+    asked_once,
+    is_alive,
+    kill_wholly,
+    line_to_each,
+    operator,
+    prepared,
+    until,
+    workers_of,
+)
 
 ISSUE, VERIFY = "/v1/passport/issue", "/v1/passport/verify"
 READY = (200, b'{"ready":true}')
 DRAINING = (503, b'{"ready":false,"missing":["draining"]}')
 
-both = pytest.mark.parametrize("workers", [pytest.param(1, id="one worker"), pytest.param(2, id="two workers")])
+both = pytest.mark.parametrize(
+    "workers", [pytest.param(1, id="one worker"), pytest.param(2, id="two workers")]
+)
 
 
 class Slow:
@@ -56,9 +67,10 @@ class Slow:
 def service_of(workers: int, folder: Path, **settings: object) -> Iterator[Running]:
     env = prepared(folder, server__workers=workers, **settings)
     with running("--dev", env=env) as service:
-        yield service
-        if service.process.poll() is None:
-            service.end()
+        try:
+            yield service
+        finally:
+            kill_wholly(service)
 
 
 def readiness(line: Line) -> tuple[int, bytes]:
@@ -93,7 +105,7 @@ def test_requests_under_way_are_finished_and_the_exit_code_is_0(workers: int, tm
 
 @both
 def test_it_is_not_ready_first_and_answers_until_the_delay_is_over(workers: int, tmp_path: Path) -> None:
-    with service_of(workers, tmp_path, server__drain_delay_s=1) as service:
+    with service_of(workers, tmp_path, server__drain_delay_s=2) as service:
         token = asked_once(service.url, "POST", ISSUE, b"{}").body
         with line_to_each(service.url, workers) as lines, line_to_each(service.admin_url, workers) as admins:
             assert {readiness(line) for line in (*lines, *admins)} == {READY}
@@ -102,21 +114,20 @@ def test_it_is_not_ready_first_and_answers_until_the_delay_is_over(workers: int,
             began = time.monotonic()
 
             for line in (*lines, *admins):
-                until(lambda line=line: readiness(line) == DRAINING, within_s=0.7)
+                until(lambda line=line: readiness(line) == DRAINING, within_s=1.5)
                 assert line.get("/readyz").headers["retry-after"] == "1"
             assert asked_once(service.url, "POST", VERIFY, token).body == b"true"  # over a new connection
             assert [line.post(VERIFY, token).body for line in lines] == [b"true"] * workers
-            assert time.monotonic() - began < 1
+            assert time.monotonic() - began < 2
         assert service.process.wait(timeout=10) == 0
-        assert 1 <= time.monotonic() - began < 4
+        assert 2 <= time.monotonic() - began < 8
         with pytest.raises(ConnectionRefusedError):
             asked_once(service.url, "GET", "/healthz")
 
 
-@both
-def test_what_does_not_finish_is_given_up_after_the_timeout(workers: int, tmp_path: Path) -> None:
+def test_what_does_not_finish_is_given_up_after_the_timeout(tmp_path: Path) -> None:
     with (
-        service_of(workers, tmp_path, server__drain_timeout_s=1) as service,
+        service_of(1, tmp_path, server__drain_timeout_s=1) as service,
         Slow(service.url, VERIFY, b"{}"),
     ):
         time.sleep(0.2)
@@ -124,55 +135,36 @@ def test_what_does_not_finish_is_given_up_after_the_timeout(workers: int, tmp_pa
 
         assert service.end() == 0
 
-        assert 1 <= time.monotonic() - began < 4
+        assert 1 <= time.monotonic() - began < 8
         assert b"Traceback" not in service.log.read_bytes()
 
 
 @both
-@pytest.mark.parametrize("first", [signal.SIGTERM, signal.SIGINT])
-def test_a_second_signal_ends_it_at_once(first: signal.Signals, workers: int, tmp_path: Path) -> None:
+def test_a_second_signal_ends_it_at_once(workers: int, tmp_path: Path) -> None:
     with (
-        service_of(workers, tmp_path, server__drain_timeout_s=60) as service,
+        service_of(workers, tmp_path, server__drain_delay_s=60, server__drain_timeout_s=60) as service,
         Slow(service.url, VERIFY, b"{}"),
     ):
         below = workers_of(service)
-        service.process.send_signal(first)
-        time.sleep(0.6)
+        service.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
         assert service.process.poll() is None
 
         service.process.send_signal(signal.SIGTERM)
 
-        service.process.wait(timeout=5)
+        service.process.wait(timeout=4)
         until(lambda: not any(is_alive(pid) for pid in below), within_s=1)
 
 
-@both
-def test_a_second_signal_ends_the_delay_too(workers: int, tmp_path: Path) -> None:
-    with service_of(workers, tmp_path, server__drain_delay_s=60) as service:
-        below = workers_of(service)
-        service.process.send_signal(signal.SIGTERM)
-        time.sleep(0.3)
-        assert service.process.poll() is None
-
-        service.process.send_signal(signal.SIGTERM)
-
-        service.process.wait(timeout=5)
-        until(lambda: not any(is_alive(pid) for pid in below), within_s=1)
-
-
-@both
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_one_signal_to_all_of_its_processes_is_one_signal(
-    number: signal.Signals, workers: int, tmp_path: Path
-) -> None:
-    """Ctrl-C in a terminal and systemd's control group reach the supervisor and its workers alike."""
-    with service_of(workers, tmp_path, server__drain_timeout_s=60) as service:
+def test_one_signal_to_all_of_its_processes_is_one_signal(tmp_path: Path) -> None:
+    """Ctrl-C in a terminal, and systemd's control group, reach the supervisor and its workers alike."""
+    with service_of(2, tmp_path, server__drain_timeout_s=60) as service:
         token = asked_once(service.url, "POST", ISSUE, b"{}").body
         with Slow(service.url, VERIFY, token) as slow:
             time.sleep(0.2)
 
             for pid in (*workers_of(service), service.process.pid):
-                os.kill(pid, number)
+                os.kill(pid, signal.SIGINT)
             time.sleep(1)
 
             assert slow.finish() == (200, b"true")
@@ -187,8 +179,6 @@ def told_by(args: list[str], env: dict[str, str], folder: Path) -> tuple[str, st
     """Return stdout and stderr of a service that has heard all kinds of things."""
     out, err = folder / "out", folder / "err"
     with out.open("wb") as stdout, err.open("wb") as stderr:
-        import subprocess
-
         process = subprocess.Popen([*PASSPORT, "serve", *args], env=env, stdout=stdout, stderr=stderr)
         try:
             until(lambda: out.read_bytes().endswith(b"\n") or process.poll() is not None, within_s=30)
@@ -219,8 +209,10 @@ def hear_all_kinds_of_things(url: str, admin: str) -> None:
         asked_once(plane, "POST", "/admin/rotate?force=1")
 
 
-@both
-@pytest.mark.parametrize("args", [[], ["--dev"]], ids=["closed", "development"])
+@pytest.mark.parametrize(
+    ("args", "workers"),
+    [pytest.param([], 2, id="closed, two workers"), pytest.param(["--dev"], 1, id="development, one worker")],
+)
 def test_stdout_is_one_line_and_nothing_else_looks_like_an_address(
     args: list[str], workers: int, tmp_path: Path
 ) -> None:

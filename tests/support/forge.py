@@ -117,8 +117,7 @@ class Forge(Plane):
         return self._keyring.current.head.kid
 
     def sign(self, message: bytes) -> Signed:
-        """Sign anything with the version that signs now."""
-        self._keyring.refresh()
+        """Sign anything with the version that signed when ``kid`` was last asked for."""
         return self._keyring.sign(lambda _: message)
 
     def capability(self, *scopes: str) -> tuple[str, str]:

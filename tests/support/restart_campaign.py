@@ -27,7 +27,7 @@ LIFE_S = 0.4
 
 BATCH = 512
 REPLAYED = 40
-"""Idempotency keys asked again at each restart: the newest, and as many more drawn by lot. At the end, all."""
+"""Idempotency keys asked again at a restart: the newest, and as many more drawn by lot. At the end, all."""
 
 
 class Broken(AssertionError):

@@ -1,4 +1,4 @@
-"""What tests of a whole service share: a prepared store, plain connections, processes, and campaign records."""
+"""What tests of a whole service share: a prepared store, connections, processes, campaign records."""
 
 import os
 import platform
@@ -14,8 +14,8 @@ from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
 import msgspec
-
 from running import Running, environment
+
 from svc_passport.bootstrap import make_store
 from svc_passport.capability import ADMIN
 from svc_passport.cli.local import Local
@@ -166,7 +166,7 @@ def kill_wholly(service: Running) -> None:
 
 
 def _stat(pid: int) -> list[str]:
-    """Return what follows the command's name: state, parent, and more; nothing if there is no such process."""
+    """Return what follows the command's name, state and parent first; nothing if there is no such process."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -61,7 +61,7 @@ def refusal(act: Callable[[], object]) -> Reason | None:
         (["passport:issue passport:rotate"], set()),
         (["read"], set()),
     ],
-    ids=str,
+    ids=lambda scopes: "+".join(sorted(scopes)) or "nothing",
 )
 def test_scopes_open_their_doors_and_admin_opens_all(held: list[str], opens: set[str]) -> None:
     caller = MINT.caller(MINT.capability(*held))

@@ -68,12 +68,12 @@ class Watched:
         self.pause_s = 0.0
         self.trouble: Exception | None = None
 
-    def load(self, known_generation: int | None = None) -> Stored | None:
+    def load(self) -> Stored:
         self.loads += 1
         time.sleep(self.pause_s)
         if self.trouble:
             raise self.trouble
-        return self._store.load(known_generation)
+        return self._store.load()
 
     def replace(
         self, expected_generation: int, ring: SealedRing, idempotency: Idempotency | None = None

@@ -237,8 +237,8 @@ class Watched:
         self._store = store
         self.watch: Callable[[], object] = lambda: None
 
-    def load(self, known_generation: int | None = None) -> Stored | None:
-        return self._store.load(known_generation)
+    def load(self) -> Stored:
+        return self._store.load()
 
     def recall(self, key: str) -> bytes | None:
         return self._store.recall(key)

@@ -19,7 +19,7 @@ def system(size: int) -> bytes:
     """
     try:
         return os.urandom(size)
-    except OSError as error:
+    except (OSError, NotImplementedError) as error:
         raise errors.Entropy("the operating system gave no randomness") from error
 
 

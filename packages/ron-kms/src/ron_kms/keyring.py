@@ -116,12 +116,9 @@ class Keyring:
         self._entropy = entropy
         self._changing = threading.RLock()
         self._looked_for_unknown_s = float("-inf")
-        stored = store.load()
-        if stored is None:  # only ever an answer to a known generation
-            raise StoreRefused("store_missing", "there is no ring in this store")
-        self._snapshot = self._opened(stored, before=None)
+        self._snapshot = self._opened(self._loaded(0), before=None)
         self._looked_s = time.monotonic()
-        self._generations.saw(stored.generation)
+        self._generations.saw(self._snapshot.generation)
 
     def check_namespace(self, namespace: str) -> None:
         """Return if the ring's versions are named under ``namespace``.
@@ -151,11 +148,13 @@ class Keyring:
             StoreRefused, StoreBusy: As for ``Keyring``; the snapshot stays as it was.
         """
         with self._changing:
-            stored = self._store.load(self._snapshot.generation)
-            if stored is not None:
-                if stored.generation < self._snapshot.generation:
-                    raise StoreRefused("store_rolled_back", "the store went back to an earlier generation")
-                self._install(self._opened(stored, before=self._snapshot))
+            held = self._snapshot
+            stored = self._loaded(held.generation)
+            if stored != held.stored:
+                after = self._opened(stored, before=held)
+                if stored.generation == held.generation or not rings.follows(after.ring, held.rested):
+                    raise StoreRefused("store_rolled_back", "the store has another history than this process")
+                self._install(after)
             self._looked_s = time.monotonic()
 
     def catch_up(self) -> None:
@@ -266,9 +265,11 @@ class Keyring:
     ) -> bytes:
         with self._changing:
             for _ in range(_CHANGE_TRIES):
-                given = self._store.recall(idempotency_key) if idempotency_key else None
                 self.refresh()
-                if idempotency_key and given:
+                # After the ring: what is not known by now was not yet done in the ring that was read.
+                given = self._store.recall(idempotency_key) if idempotency_key else None
+                if idempotency_key and given is not None:
+                    self.refresh()
                     return self._given(idempotency_key, given)
                 try:
                     return self._changed(change, answer, idempotency_key)
@@ -288,9 +289,10 @@ class Keyring:
         was = rings.at(before.ring, now)
         ring = change(was, fresh, now)
         if ring == was:
-            return answer(before)
-        next_row = {version: row for row, version in before.resting.items()}[before.ring.next]
-        seeds = {ring.next.kid: fresh_seed, was.next.kid: open_seed(next_row, self._seal_key)}
+            return answer(before.at(now))
+        rows = {version: row for row, version in before.resting.items()}
+        # The last wins: where there is no new next version, ``fresh`` is not used.
+        seeds = {ring.next.kid: fresh_seed, was.next.kid: open_seed(rows[was.next], self._seal_key)}
         generation = before.generation + 1
         sealed = seal_ring(
             ring,
@@ -301,11 +303,10 @@ class Keyring:
             now_ms=now,
             entropy=self._entropy,
         )
-        resting = dict(zip(sealed.versions, ring.versions, strict=True))
-        head = (
-            before.head if ring.active == was.active else Head(str(ring.active.kid), seeds[ring.active.kid])
-        )
-        after = Snapshot.of(generation, ring, resting, head, self.engine, before)
+        head = before.head
+        if ring.active != was.active:
+            head = Head(str(ring.active.kid), seeds[ring.active.kid])
+        after = Snapshot.of(Stored(generation, sealed), ring, head, self.engine, before)
         said = answer(after)
         self._store.replace(before.generation, sealed, self._idempotency(idempotency_key, after, said, now))
         self._install(after)
@@ -325,15 +326,22 @@ class Keyring:
                 "store_changed", "an answer was changed by a hand without the seal key"
             ) from None
 
+    def _loaded(self, generation: int) -> Stored:
+        """Return what is stored, of no earlier generation than ``generation`` or any worker has seen."""
+        oldest = max(generation, self._generations.newest())
+        stored = self._store.load()
+        if stored.generation < oldest:
+            raise StoreRefused("store_rolled_back", "the store went back to an earlier generation")
+        return stored
+
     def _opened(self, stored: Stored, before: Snapshot | None) -> Snapshot:
         ring = open_ring(stored, before.resting if before else {}, key=self._seal_key)
-        resting = dict(zip(stored.ring.versions, ring.versions, strict=True))
-        rows = {version: row for row, version in resting.items()}
         if before and before.ring.active == ring.active:
             head = before.head
         else:
+            rows = dict(zip(ring.versions, stored.ring.versions, strict=True))
             head = Head(str(ring.active.kid), open_seed(rows[ring.active], self._seal_key))
-        return Snapshot.of(stored.generation, ring, resting, head, self.engine, before)
+        return Snapshot.of(stored, ring, head, self.engine, before)
 
     def _install(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot

@@ -143,6 +143,17 @@ def revoke(ring: Ring, kid: Kid, new_next: bytes, *, now_ms: int) -> Ring:
             return _replaced(ring, revoked)
 
 
+def follows(later: Ring, earlier: Ring) -> bool:
+    """Tell whether ``later`` can have come of ``earlier``: no version is gone, another's, or younger."""
+    after = {v.kid: v for v in later.versions}
+    return all(
+        (now := after.get(v.kid)) is not None
+        and now.public_key == v.public_key
+        and _AGES.index(now.state) >= _AGES.index(v.state)
+        for v in earlier.versions
+    )
+
+
 def find(ring: Ring, kid: Kid) -> Version:
     """Return the version with that id.
 
@@ -153,6 +164,10 @@ def find(ring: Ring, kid: Kid) -> Version:
         if version.kid == kid:
             return version
     raise NoSuchKey("no version has that kid")
+
+
+_AGES = tuple(State)
+"""The states as a version passes through them, some left out."""
 
 
 def _new(ring: Ring, public_key: bytes, now_ms: int) -> Version:

@@ -64,8 +64,9 @@ def open_ring(stored: Stored, resting: Resting, *, key: Secret) -> Ring:
     try:
         unseal(key, stored.ring.manifest, _manifest_aad(stored.generation, rows))
     except SealError:
-        wrong = not any(_opens(row, key) for row in rows)
-        raise _wrong_key() if wrong else _changed() from None
+        if rows and not any(_opens(row, key) for row in rows):
+            raise StoreRefused("seal_key_wrong", "the seal key does not open this store") from None
+        raise _changed() from None
     return _checked(Ring(tuple(resting.get(row) or _open_version(row, key) for row in rows)))
 
 
@@ -150,7 +151,3 @@ def _u64(number: int) -> bytes:
 
 def _changed() -> StoreRefused:
     return StoreRefused("store_changed", "the store was changed by a hand without the seal key")
-
-
-def _wrong_key() -> StoreRefused:
-    return StoreRefused("seal_key_wrong", "the seal key does not open this store")

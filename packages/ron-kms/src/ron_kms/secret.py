@@ -17,7 +17,7 @@ class Secret:
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, value: bytes) -> None:
-        self._held = bytearray(value)
+        self._held = bytearray(memoryview(value))  # a bytearray of a number would be so many zeros
 
     def reveal(self) -> bytes:
         """Return the bytes, for the one call that needs them."""

@@ -2,7 +2,7 @@
 
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import TypedDict
@@ -16,6 +16,7 @@ from ron_kms.jwks import KeySet, key_set
 from ron_kms.ring import Ring, State
 from ron_kms.sealed_ring import Resting
 from ron_kms.secret import Secret
+from ron_kms.stores import Stored
 
 
 class AttestedVersion(TypedDict):
@@ -56,22 +57,17 @@ class Snapshot:
 
     generation: int
     ring: Ring
-    resting: Resting
+    stored: Stored  # as it rests
+    rested: Ring  # what that says; ``ring`` may be of a later moment
     head: Head
     verifying: Mapping[str, VerifyingKey]  # by kid: every version that was not revoked
     revoked: frozenset[str]  # the kids of those that were
 
     @classmethod
     def of(
-        cls,
-        generation: int,
-        ring: Ring,
-        resting: Resting,
-        head: Head,
-        engine: Engine,
-        before: "Snapshot | None",
+        cls, stored: Stored, ring: Ring, head: Head, engine: Engine, before: "Snapshot | None"
     ) -> "Snapshot":
-        """Return the snapshot of a ring; keys loaded in the snapshot ``before`` are not loaded again."""
+        """Return the snapshot of what is stored; keys loaded in ``before`` are not loaded again."""
         loaded = before.verifying if before else {}
         verifying = {
             kid: loaded.get(kid) or engine.load(v.public_key)
@@ -80,7 +76,12 @@ class Snapshot:
             for kid in [str(v.kid)]
         }
         revoked = frozenset(str(v.kid) for v in ring.versions if v.state is State.REVOKED)
-        return cls(generation, ring, resting, head, MappingProxyType(verifying), revoked)
+        return cls(stored.generation, ring, stored, ring, head, MappingProxyType(verifying), revoked)
+
+    @cached_property
+    def resting(self) -> Resting:
+        """What each row at rest says."""
+        return dict(zip(self.stored.ring.versions, self.rested.versions, strict=True))
 
     def verifying_key(self, kid: str) -> VerifyingKey:
         """Return the handle for a kid.
@@ -108,8 +109,7 @@ class Snapshot:
         """Return the snapshot as it is at ``now_ms``: itself until a retiring version is over."""
         if now_ms < self.changes_at_ms:
             return self
-        ring = rings.at(self.ring, now_ms)
-        return Snapshot(self.generation, ring, self.resting, self.head, self.verifying, self.revoked)
+        return replace(self, ring=rings.at(self.ring, now_ms))
 
     def attest(self) -> Attested:
         """Return what this generation is, without a secret in it."""

@@ -52,8 +52,8 @@ class Idempotency:
 class KeyStore(Protocol):
     """Where one ring rests."""
 
-    def load(self, known_generation: int | None = None) -> Stored | None:
-        """Return what is stored, or None when its generation is still ``known_generation``.
+    def load(self) -> Stored:
+        """Return what is stored.
 
         Raises:
             StoreRefused: It is missing, or is not to be used (by name).
@@ -90,7 +90,7 @@ def open_store(uri: str) -> KeyStore:
     from ron_kms.stores.sqlite import SqliteStore  # noqa: PLC0415
 
     scheme, _, path = uri.partition(":")
-    if scheme == "memory" and not path:
+    if uri == "memory:":
         return MemoryStore()
     if scheme == "sqlite" and Path(path).is_absolute():
         return SqliteStore(Path(path))

@@ -14,11 +14,11 @@ class MemoryStore:
         self._answers: dict[str, bytes] = {}
         self._changing = threading.Lock()
 
-    def load(self, known_generation: int | None = None) -> Stored | None:
+    def load(self) -> Stored:
         """See ``KeyStore``."""
         if self._stored is None:
             raise StoreRefused("store_missing", "there is no ring in this store yet")
-        return None if self._stored.generation == known_generation else self._stored
+        return self._stored
 
     def replace(
         self, expected_generation: int, ring: SealedRing, idempotency: Idempotency | None = None

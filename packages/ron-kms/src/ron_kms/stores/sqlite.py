@@ -12,10 +12,11 @@ import os
 import secrets
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from types import NoneType, UnionType
+from typing import Final
 
 from ron_kms.errors import GenerationMoved, StoreBusy, StoreRefused
 from ron_kms.stores import Idempotency, SealedRing, SealedVersion, Stored
@@ -59,16 +60,19 @@ class SqliteStore:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def load(self, known_generation: int | None = None) -> Stored | None:
+    def load(self) -> Stored:
         """See ``KeyStore``."""
         with self._opened() as db, _transaction(db, "DEFERRED"):
-            generation, manifest = _one(db.execute("SELECT generation, manifest FROM ring").fetchone())
-            if generation == known_generation:
-                return None
+            held = db.execute("SELECT generation, manifest FROM ring").fetchall()
             rows = db.execute(
                 "SELECT kid, algorithm, number, public_key, state, created_ms, retire_at_ms, blob"
                 " FROM version ORDER BY number"
             ).fetchall()
+        if len(held) != 1 or not _are(held, _RING_TYPES) or not _are(rows, _VERSION_TYPES):
+            raise StoreRefused("store_damaged", "the store holds no ring")
+        ((generation, manifest),) = held
+        if generation < 1:
+            raise StoreRefused("store_damaged", "the store holds no ring")
         return Stored(generation, SealedRing(tuple(SealedVersion(*row) for row in rows), manifest))
 
     def replace(
@@ -102,45 +106,40 @@ class SqliteStore:
 
     def _create(self, ring: SealedRing) -> None:
         """Make the whole file beside its place, then link it there: it appears complete, or not at all."""
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _check_directory(self.path.parent)
-        draft = self.path.with_name(f".{self.path.name}.{secrets.token_hex(8)}")
-        try:
+        with _os_refusals():
+            # As long as a journal's name, so that a store whose journals cannot be made is not made either.
+            draft = self.path.with_name(f".{self.path.name}.{secrets.token_hex(8)}")
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _check_directory(self.path.parent)
             os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600))
+        try:
             with _refusals(), closing(_connect(draft)) as db:
                 db.executescript(f"BEGIN;{_SCHEMA}COMMIT;")
                 with _transaction(db, "IMMEDIATE"):
                     db.execute("INSERT INTO ring VALUES (1, 1, ?)", (ring.manifest,))
                     db.executemany(_UPSERT, [_row(version) for version in ring.versions])
-            os.link(draft, self.path, follow_symlinks=False)
-            _sync_directory(self.path.parent)
-        except FileExistsError:
-            raise StoreRefused("store_exists", "there is a file in the store's place already") from None
-        except OSError as error:
-            raise StoreBusy("the store's file cannot be made there") from error
+            with _os_refusals():
+                os.link(draft, self.path, follow_symlinks=False)
+                _sync_directory(self.path.parent)
         finally:
             draft.unlink(missing_ok=True)
 
     def _read_back(self, written: Stored, idempotency: Idempotency | None) -> None:
         found = self.load()
         # A later generation was built on this one, by compare-and-swap.
-        later = found is not None and found.generation > written.generation
-        if not later and found != written:
+        if found.generation <= written.generation and found != written:
             raise StoreBusy("the store did not give back what was written")
         if idempotency and self.recall(idempotency.key) != idempotency.answer:
             raise StoreBusy("the store did not give back what was written")
 
     @contextmanager
     def _opened(self) -> Iterator[sqlite3.Connection]:
-        _check_file(self.path)
-        with _refusals(), closing(_connect(self.path)) as db:
-            (application_id,) = db.execute("PRAGMA application_id").fetchone()
-            (version,) = db.execute("PRAGMA user_version").fetchone()
-            if application_id != APPLICATION_ID:
-                raise StoreRefused("store_foreign", "the file is not a key store")
-            if version > SCHEMA_VERSION:
-                raise StoreRefused("store_newer", "the store was written by a newer program")
-            yield db
+        with _os_refusals():
+            _check_file(self.path)
+        with _refusals():
+            _check_header(self.path)
+            with closing(_connect(self.path)) as db:
+                yield db
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -171,33 +170,65 @@ def _refusals() -> Iterator[None]:
     except sqlite3.IntegrityError as error:
         # The idempotency key came in by another hand since it was looked up.
         raise GenerationMoved("the ring was changed by somebody else") from error
-    except sqlite3.OperationalError as error:
-        raise StoreBusy("the store cannot be read or written at the moment") from error
     except sqlite3.DatabaseError as error:
-        raise StoreRefused("store_foreign", "the file is not a key store, or is damaged") from error
+        # The low byte is the primary result code (https://sqlite.org/rescode.html).
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+        if code in _PASSING:
+            raise StoreBusy("the store cannot be read or written at the moment") from error
+        if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+            raise StoreRefused("store_foreign", "the file is not a key store") from error
+        raise StoreRefused("store_damaged", "the store holds no ring") from error
+    except UnicodeDecodeError as error:
+        # sqlite3 lets it through for an error message, or a schema, that is not UTF-8.
+        raise StoreRefused("store_damaged", "the store holds no ring") from error
+
+
+@contextmanager
+def _os_refusals() -> Iterator[None]:
+    """Turn what the operating system says of the file into what the port promises."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise StoreRefused("store_missing", "there is no store there") from None
+    except FileExistsError:
+        raise StoreRefused("store_exists", "something is in the store's place already") from None
+    except OSError as error:
+        raise StoreBusy("the store's file cannot be reached") from error
 
 
 def _check_file(path: Path) -> None:
-    try:
-        found = path.lstat()
-    except FileNotFoundError:
-        raise StoreRefused("store_missing", "there is no store there; `passport init` makes one") from None
-    except OSError as error:
-        raise StoreBusy("the store's file cannot be looked at") from error
+    """Return if the file is ours alone."""
+    found = path.lstat()
     if stat.S_ISLNK(found.st_mode):
         raise StoreRefused("store_symlink", "the store's path is a symbolic link")
     if not stat.S_ISREG(found.st_mode):
         raise StoreRefused("store_foreign", "the store's path is not a file")
     if found.st_mode & 0o077 or found.st_uid != os.geteuid():
         raise StoreRefused(
-            "store_exposed", "the store belongs to somebody else, or others may read it (not 0600)"
+            "store_exposed", "the store is another user's, or others may read it (its mode is not 0600)"
         )
     _check_directory(path.parent)
 
 
+def _check_header(path: Path) -> None:
+    """Return if the file is a key store of a version known here.
+
+    Looked at as immutable, so that nothing is made beside a file of somebody else's; and through SQLite,
+    because closing the file by any other way would let go of the locks that this process has on it.
+    """
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as db:
+        ((application_id,),) = db.execute("PRAGMA application_id").fetchall()
+        ((version,),) = db.execute("PRAGMA user_version").fetchall()
+    if application_id != APPLICATION_ID:
+        raise StoreRefused("store_foreign", "the file is not a key store")
+    if version > SCHEMA_VERSION:
+        raise StoreRefused("store_newer", "the store was written by a newer program")
+
+
 def _check_directory(path: Path) -> None:
     # Whoever can write here can put another file in the store's place, or a journal beside it.
-    if path.stat().st_mode & 0o022:
+    found = path.stat()
+    if found.st_mode & 0o022 or found.st_uid not in (os.geteuid(), 0):
         raise StoreRefused("store_exposed", "others may write in the store's directory")
 
 
@@ -209,11 +240,29 @@ def _sync_directory(path: Path) -> None:
         os.close(directory)
 
 
-def _one(row: tuple[Any, ...] | None) -> tuple[Any, ...]:
-    if row is None:
-        raise StoreRefused("store_damaged", "the store holds no ring")
-    return row
+def _are(rows: Sequence[tuple[object, ...]], types: tuple[type | UnionType, ...]) -> bool:
+    """Tell whether rows have these types."""
+    return all(isinstance(value, kind) for row in rows for value, kind in zip(row, types, strict=True))
 
 
 def _row(v: SealedVersion) -> tuple[object, ...]:
     return (v.kid, v.algorithm, v.number, v.public_key, v.state, v.created_ms, v.retire_at_ms, v.blob)
+
+
+_RING_TYPES: Final = (int, bytes)
+_VERSION_TYPES: Final = (str, str, int, bytes, str, int, int | NoneType, bytes)
+_PASSING: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_PROTOCOL,
+    }
+)
+"""What may be otherwise the next time."""
