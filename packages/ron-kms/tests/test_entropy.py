@@ -6,7 +6,7 @@ from typing import NoReturn
 
 import pytest
 from blake3 import blake3
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ron_kms import Entropy as EntropyError
@@ -37,6 +37,7 @@ def test_no_randomness_is_an_error_of_ours(monkeypatch: pytest.MonkeyPatch, fail
     assert refusal.value.__cause__ is failure
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=64), st.lists(st.integers(0, 200), max_size=20))
 def test_a_seed_gives_one_stream_in_whatever_pieces(seed: bytes, sizes: list[int]) -> None:
     take, whole = unsafe_seeded(seed), unsafe_seeded(seed)(sum(sizes))
@@ -45,6 +46,7 @@ def test_a_seed_gives_one_stream_in_whatever_pieces(seed: bytes, sizes: list[int
     ]
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=64), st.binary(max_size=64))
 def test_another_seed_gives_another_stream(seed: bytes, other: bytes) -> None:
     assert (unsafe_seeded(seed)(32) == unsafe_seeded(other)(32)) == (seed == other)

@@ -1,7 +1,7 @@
 """A key id has one text form: every other spelling of it is refused."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ron_kms import KID_CHARS_MAX, Kid, check_namespace
@@ -117,11 +117,13 @@ def test_the_longest_key_id_has_128_characters() -> None:
     assert len(LONGEST) == KID_CHARS_MAX == 128
 
 
+@settings(deadline=None)
 @given(KIDS)
 def test_what_is_printed_reads_back_as_itself(kid: Kid) -> None:
     assert Kid.parse(str(kid)) == kid
 
 
+@settings(deadline=None)
 @given(
     st.text(max_size=40)
     | st.from_regex(r"ed25519/[a-z0-9/._-]{0,8}/v[0-9]{0,4}", fullmatch=True)
@@ -137,6 +139,7 @@ def test_what_is_read_prints_as_it_was(text: str) -> None:
     assert str(kid) == text
 
 
+@settings(deadline=None)
 @given(KIDS, st.data())
 def test_another_character_is_another_key_or_none(kid: Kid, data: st.DataObject) -> None:
     text = str(kid)
@@ -180,6 +183,7 @@ def test_any_other_namespace_is_refused(namespace: str) -> None:
         check_namespace(namespace)
 
 
+@settings(deadline=None)
 @given(NAMESPACES)
 def test_a_version_is_named_under_every_namespace_for_a_billion_rotations(namespace: str) -> None:
     check_namespace(namespace)

@@ -5,7 +5,7 @@ import struct
 import pytest
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ron_kms import Entropy, KmsError, SealAuth, SealError, SealFormat, Secret, seal, unseal
@@ -152,6 +152,7 @@ def test_without_randomness_nothing_is_sealed() -> None:
         seal(KEY, PLAINTEXT, AAD, now_ms=NOW, entropy=none)
 
 
+@settings(deadline=None)
 @given(
     key=st.binary(min_size=32, max_size=32),
     plaintext=st.binary(max_size=200),
@@ -165,6 +166,7 @@ def test_what_is_sealed_opens(key: bytes, plaintext: bytes, aad: bytes, now_ms: 
     assert int.from_bytes(blob[5:13], "big") == now_ms
 
 
+@settings(deadline=None)
 @given(
     blob=st.binary(max_size=100)
     | st.builds(b"RKMS\x01".__add__, st.binary(max_size=100))

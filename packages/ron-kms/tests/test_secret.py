@@ -8,7 +8,7 @@ from logging import makeLogRecord
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ron_kms import Secret
@@ -125,6 +125,7 @@ def test_a_secret_does_not_sort() -> None:
         sorted(secrets)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=100))
 def test_reveal_gives_what_was_put_in(value: bytes) -> None:
     secret = Secret(value)
@@ -132,6 +133,7 @@ def test_reveal_gives_what_was_put_in(value: bytes) -> None:
     assert type(secret.reveal()) is bytes
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=100))
 def test_a_wiped_secret_holds_zeros(value: bytes) -> None:
     secret = Secret(value)

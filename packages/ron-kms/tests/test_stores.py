@@ -576,6 +576,7 @@ def test_a_file_that_only_its_owner_reads_is_taken(made: SqliteStore, bits: int)
     [
         pytest.param("file/keys.db", id="in a file"),
         pytest.param("file/deeper/keys.db", id="under a file"),
+        pytest.param("s/" + "n" * 250, id="a name too long for a journal beside it"),
         pytest.param("s/" + "n" * 300, id="a name too long"),
         pytest.param("n" * 300 + "/keys.db", id="a directory's name too long"),
     ],
@@ -640,6 +641,38 @@ def test_a_store_that_is_free_in_time_is_waited_for(made: SqliteStore, name: str
             ways(made)[name]()
         finally:
             timer.join()
+
+
+def crashed(path: Path, *, grown: bool) -> None:
+    """Leave the file and its journal as a process does that is killed in a commit that adds pages."""
+    sound = path.read_bytes()
+    with by_hand(path) as db:
+        db.executescript("PRAGMA cache_size = 1; BEGIN IMMEDIATE")
+        for n in range(50):
+            db.execute("INSERT INTO idempotency VALUES (?, 'ed25519/default/v1', zeroblob(3000))", (str(n),))
+        journal = path.with_name(path.name + "-journal").read_bytes()
+        written = path.read_bytes()
+        db.execute("ROLLBACK")
+    if not grown:
+        # Page 1 is written first: its count of pages (offset 28) is ahead of the file. The change counter and
+        # the one that the count is valid for (offsets 24 and 92) go together.
+        ahead = bytearray(sound)
+        ahead[28:32] = (len(written) // 4096 + 1).to_bytes(4, "big")
+        ahead[24:28] = ahead[92:96] = (int.from_bytes(sound[24:28], "big") + 1).to_bytes(4, "big")
+        written = bytes(ahead)
+    path.write_bytes(written)
+    path.with_name(path.name + "-journal").touch(0o600)
+    path.with_name(path.name + "-journal").write_bytes(journal)
+
+
+@pytest.mark.parametrize("grown", [True, False], ids=["pages after the end", "page 1 alone"])
+def test_a_store_whose_process_was_killed_as_it_grew_is_as_before(made: SqliteStore, *, grown: bool) -> None:
+    crashed(made.path, grown=grown)
+    assert made.load() == Stored(1, sealed(2))
+    assert made.recall("0") is None
+    made.replace(1, sealed(3))
+    assert made.load() == Stored(2, sealed(3))
+    assert list(made.path.parent.iterdir()) == [made.path]
 
 
 def test_reading_a_store_does_not_let_go_of_a_lock_of_this_process(made: SqliteStore) -> None:

@@ -63,7 +63,7 @@ def open_keyring(
     engine = MeasuredEngine(engine_of(config), telemetry)
     store = open_store(config.keys.store)
     policy = Policy(
-        grace_ms=1000 * config.keys.grace_s,
+        grace_ms=1000 * config.grace_s,
         publish_ahead_ms=1000 * config.publish_ahead_s,
         reread_ms=1000 * config.cache.vk_ttl_s,
     )

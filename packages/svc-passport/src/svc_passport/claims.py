@@ -11,7 +11,7 @@ from svc_passport.strict_json import INTEGER_MAX
 
 Integer = Annotated[int, msgspec.Meta(ge=-INTEGER_MAX, le=INTEGER_MAX)]
 Audience = Annotated[list[Annotated[str, msgspec.Meta(min_length=1)]], msgspec.Meta(min_length=1)]
-TokenId = Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9_-]{21}[AQgw]$")]
+TokenId = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_-]{21}[AQgw]\Z")]
 """128 random bits as base64url without padding: 22 characters, of which the last has four idle bits."""
 
 Stamp = dict[str, Any]

@@ -61,6 +61,7 @@ class Coalescer:
         self._is_lone = is_lone
         self._pending: list[Ask] = []
         self._waiting: list[tuple[int, Future[list[Verdict]]]] = []
+        self._looking: Future[bool] | None = None
 
     async def verify(self, asks: list[Ask]) -> list[Verdict]:
         """Return a verdict for each ask, in order.
@@ -76,18 +77,29 @@ class Coalescer:
             verdicts = self._check(asks)
         else:
             verdicts = await self._gathered(asks)
-        if _UNKNOWN in verdicts and self._keyring.may_look_again():
+        if _UNKNOWN in verdicts and (self._looking or self._keyring.may_look_again()):
             await self._look_again(asks, verdicts)
         return verdicts
 
     async def _look_again(self, asks: list[Ask], verdicts: list[Verdict]) -> None:
-        """Replace the verdicts of kids that nobody knew, if the store knows them by now."""
+        """Replace the verdicts of kids that nobody knew, if the store knows them by now.
+
+        Whoever comes while the keyring looks waits for what it finds.
+        """
+        if self._looking is None:
+            self._looking = asyncio.ensure_future(asyncio.to_thread(self._keyring.look_again))
+            self._looking.add_done_callback(self._looked)
         with suppress(KmsError):  # then they stay unknown, and the answer says that a retry may help
-            await asyncio.to_thread(self._keyring.look_again)
+            await asyncio.shield(self._looking)
         unknown = [i for i, verdict in enumerate(verdicts) if verdict == _UNKNOWN]
         again = await asyncio.to_thread(self._check, [asks[i] for i in unknown])
         for i, verdict in zip(unknown, again, strict=True):
             verdicts[i] = verdict
+
+    def _looked(self, look: Future[bool]) -> None:
+        self._looking = None
+        if not look.cancelled():
+            look.exception()  # told to those who waited, if any still did
 
     def _gathered(self, asks: list[Ask]) -> Future[list[Verdict]]:
         """Leave ``asks`` for the end of this turn."""
@@ -165,22 +177,24 @@ class Gate:
         if len(self._waiting) >= self._waiting_max:
             raise Refused(Reason.OVERLOADED, _RETRY_AFTER_MS)
         loop = asyncio.get_running_loop()
-        turn = loop.create_future()
+        turn: Future[None] = loop.create_future()
         self._waiting.append(turn)
-        patience = loop.call_later(WAIT_S_MAX, _give_up, turn)
+        patience = loop.call_later(WAIT_S_MAX, self._give_up, turn)
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled() and turn.exception() is None:
+            if not turn.cancelled():
                 self.leave()  # the place came just as its receiver left
+            elif turn in self._waiting:
+                self._waiting.remove(turn)
             raise
         finally:
             patience.cancel()
 
-
-def _give_up(turn: Future[None]) -> None:
-    if not turn.done():
-        turn.set_exception(Refused(Reason.OVERLOADED, _RETRY_AFTER_MS))
+    def _give_up(self, turn: Future[None]) -> None:
+        if not turn.done():
+            self._waiting.remove(turn)
+            turn.set_exception(Refused(Reason.OVERLOADED, _RETRY_AFTER_MS))
 
 
 _RETRY_AFTER_MS: Final = 1000

@@ -67,7 +67,7 @@ class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     store: str = "sqlite:"
     engine: Literal["auto", "sodium"] = "auto"
-    grace_s: Seconds = 86580  # how long a version stays published after it signed
+    grace_s: Seconds | None = None  # how long a version stays published after it signed; see ``Config``
     publish_ahead_s: Seconds | None = None  # how long before it signs; as ``cache.jwks_ttl_s`` if not set
 
 
@@ -135,6 +135,12 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         """How long a version is published before it signs."""
         ahead = self.keys.publish_ahead_s
         return self.cache.jwks_ttl_s if ahead is None else ahead
+
+    @property
+    def grace_s(self) -> int:
+        """How long a version stays published after it signed: as long as others may need it, if not set."""
+        needed = self.passport.max_ttl_s + self.passport.clock_skew_s + self.cache.jwks_ttl_s
+        return needed if self.keys.grace_s is None else self.keys.grace_s
 
     def max_body_bytes(self, *, batch: bool = False) -> int:
         """Return the longest request body that is read."""
@@ -205,7 +211,7 @@ def _toml(environ: Mapping[str, str]) -> dict[str, Any]:
             return msgspec.toml.decode(text)  # type: ignore[no-any-return]
         if path:
             return msgspec.toml.decode(Path(path).read_bytes())  # type: ignore[no-any-return]
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         name = "PASSPORT_CONFIG" if text else "PASSPORT_CONFIG_FILE"
         raise ConfigError(f"{name}: not TOML: {error}") from None
     except OSError as error:
@@ -249,9 +255,11 @@ def _check(config: Config) -> None:
         check_namespace(passport.namespace)
     except ValueError as error:
         raise ConfigError(f"passport.namespace: {error}") from None
+    if not _is_utf8(passport.issuer):
+        raise ConfigError("passport.issuer: not text in UTF-8")
     if passport.default_ttl_s > passport.max_ttl_s:
         raise ConfigError("passport.default_ttl_s: longer than passport.max_ttl_s")
-    if config.keys.grace_s < passport.max_ttl_s + passport.clock_skew_s + config.cache.jwks_ttl_s:
+    if config.grace_s < passport.max_ttl_s + passport.clock_skew_s + config.cache.jwks_ttl_s:
         raise ConfigError(
             "keys.grace_s: shorter than passport.max_ttl_s + passport.clock_skew_s + cache.jwks_ttl_s,"
             " so that tokens would outlive their key"
@@ -272,7 +280,9 @@ def _resolved(config: Config, environ: Mapping[str, str]) -> Config:
         store, key_file = f"sqlite:{rests}", str(Path(key_file or rests.with_name("seal.key")).absolute())
     return msgspec.structs.replace(
         config,
-        keys=msgspec.structs.replace(config.keys, store=store, publish_ahead_s=config.publish_ahead_s),
+        keys=msgspec.structs.replace(
+            config.keys, store=store, publish_ahead_s=config.publish_ahead_s, grace_s=config.grace_s
+        ),
         seal=msgspec.structs.replace(config.seal, key_file=key_file),
     )
 
@@ -281,6 +291,14 @@ def _sentence(error: str) -> str:
     """Put msgspec's path in front, as ``section.key: …``."""
     what, _, where = error.partition(" - at `$.")
     return f"{where.rstrip('`')}: {what}" if where else error
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_ip(host: str) -> bool:

@@ -51,24 +51,29 @@ class Log:
         self._write(_encode({"time": now, "level": level, "event": event} | known) + b"\n")
 
     def _write(self, line: bytes) -> None:
+        self._flush()
         if len(self._waiting) >= LINES_WAITING_MAX:
             self._dropped += 1
             return
-        self._waiting.append(line)
-        if self._dropped and len(self._waiting) == 1:
-            self._waiting.append(
-                _encode({"level": "warning", "event": "log lines dropped", "lines": self._dropped}) + b"\n"
-            )
+        if self._dropped:
+            told = {"level": "warning", "event": "log lines dropped", "lines": self._dropped}
+            self._waiting.append(_encode(told) + b"\n")
             self._dropped = 0
+        self._waiting.append(line)
+        self._flush()
+
+    def _flush(self) -> None:
         while self._waiting and self._ready():
             # A pipe that is ready takes at least PIPE_BUF (4,096) bytes without blocking.
-            line = self._waiting.popleft()
+            line = self._waiting[0]
             try:
                 written = os.write(self._fd, line[: select.PIPE_BUF])
             except OSError:
                 return
-            if written < len(line):
-                self._waiting.appendleft(line[written:])
+            if written == len(line):
+                self._waiting.popleft()
+            else:
+                self._waiting[0] = line[written:]
 
     def _ready(self) -> bool:
         return any(events & select.POLLOUT for _, events in self._writable.poll(0))

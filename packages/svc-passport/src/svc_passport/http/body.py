@@ -1,8 +1,8 @@
 """Bodies to carriers: quickly where the quick way is surely the strict one, otherwise strictly.
 
 msgspec keeps the last of two members of one name, in silence. But it decodes into structs whose members must
-all be there and are all strings, so a body without escapes holds four quotation marks for each member that
-was kept; with one more, something was said twice, or was not a string.
+all be there and are all strings (or null), so a body without escapes and nulls holds four quotation marks for
+each member that was kept; with one more, something was said twice.
 """
 
 from typing import Final
@@ -27,7 +27,7 @@ def one(body: bytes) -> Carrier | Denied:
         else:
             carrier = _envelope(body)
             quotes = _QUOTES_ENVELOPE
-        if body.count(b'"') == quotes and b"\\" not in body:
+        if _says_nothing_twice(body, quotes):
             return carrier
     except (msgspec.DecodeError, UnicodeDecodeError):
         pass
@@ -45,7 +45,7 @@ def many(body: bytes, max_batch: int) -> list[Carrier | Denied]:
             items, around = _envelopes(body), 0
         else:
             items, around = _envelopes_in_object(body).items, 2
-        if body.count(b'"') == _QUOTES_ENVELOPE * len(items) + around and b"\\" not in body:
+        if _says_nothing_twice(body, _QUOTES_ENVELOPE * len(items) + around):
             if len(items) > max_batch:
                 raise Refused(Reason.BATCH_TOO_LARGE)
             return items  # type: ignore[return-value] # a list of envelopes is a list of carriers
@@ -74,6 +74,10 @@ def check_is_nothing(body: bytes) -> None:
     """
     if body and strict_json.loads(body) != {}:
         raise Refused(Reason.MALFORMED)
+
+
+def _says_nothing_twice(body: bytes, quotes: int) -> bool:
+    return body.count(b'"') == quotes and b"\\" not in body and b"null" not in body
 
 
 def _strictly(body: bytes, max_batch: int) -> list[Carrier | Denied]:

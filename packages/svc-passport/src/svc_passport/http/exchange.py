@@ -137,7 +137,8 @@ class Request:
     def _check_media_type(self) -> None:
         headers = self.headers
         media_type = headers.get(b"content-type", b"")
-        if media_type != b"application/json" and not _is_json(media_type[:_MEDIA_TYPE_BYTES_MAX]):
+        plain = media_type == b"application/json"
+        if not plain and (len(media_type) > _MEDIA_TYPE_BYTES_MAX or not _is_json(media_type)):
             raise Refused(Reason.UNSUPPORTED_MEDIA_TYPE)
         if b"content-encoding" in headers or self.repeats(b"content-type"):
             raise Refused(Reason.UNSUPPORTED_MEDIA_TYPE)

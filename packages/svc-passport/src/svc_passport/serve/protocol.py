@@ -2,6 +2,7 @@
 
 from typing import Final, cast
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from svc_passport.errors import Reason, Refused
@@ -43,6 +44,44 @@ class Protocol(HttpToolsProtocol):
         if not cycle.keep_alive:
             self.transport.close()
         self.on_response_complete()
+
+    # An offer to speak another protocol is ignored (RFC 9110 §7.8), which llhttp does not do: it ends at the
+    # head of such a request, and its body is lost. Java's HttpClient makes one with every first request.
+
+    def data_received(self, data: bytes) -> None:
+        """See ``asyncio.Protocol``."""
+        self._unset_keepalive_if_required()
+        while data:
+            try:
+                self.parser.feed_data(data)
+                data = b""
+            except httptools.HttpParserUpgrade as offer:
+                data = self._without_offer(data[offer.args[0] :])
+            except httptools.HttpParserError:
+                self.send_400_response("")
+                data = b""
+
+    def on_headers_complete(self) -> None:
+        """See ``HttpToolsProtocol``."""
+        if not self.parser.should_upgrade():
+            super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """See ``HttpToolsProtocol``."""
+        if not self.parser.should_upgrade():
+            super().on_message_complete()
+
+    def _without_offer(self, rest: bytes) -> bytes:
+        """Return the request whose head was read, for a new parser: without its offer, and with the rest."""
+        method = self.parser.get_method()
+        if method == b"CONNECT":
+            self.send_400_response("")
+            return b""
+        version = self.parser.get_http_version().encode()
+        self.parser = httptools.HttpRequestParser(self)
+        offer = (b"upgrade", b"connection")
+        headers = [b"%b: %b\r\n" % header for header in self.headers if header[0] not in offer]
+        return b"".join([b"%b %b HTTP/%b\r\n" % (method, self.url, version), *headers, b"\r\n", rest])
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's words for it
         """Answer bytes that are not HTTP."""
