@@ -4,13 +4,14 @@ import asyncio
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
-from ron_kms import Keyring, KeySet, Kid
+from ron_kms import Keyring, KeySet, Kid, KmsError
 from svc_passport import strict_json
 from svc_passport.answers import Answers, detail
 from svc_passport.capability import ANONYMOUS_IN_DEVELOPMENT, ATTEST, ISSUE, REVOKE, ROTATE, Caller, caller_of
@@ -171,6 +172,8 @@ class Handlers:
     async def metrics(self, request: Request) -> Reply:
         """``GET /metrics``."""
         request.query()
+        with suppress(KmsError):  # a store that cannot be read is for /readyz to tell
+            await self._be_current()
         told = self._telemetry.exposition(self._gauges())
         return Reply(told, headers=((b"content-type", CONTENT_TYPE_PLAIN_0_0_4.encode()),))
 

@@ -35,64 +35,83 @@ class Held:
 
     def __init__(self, config: Config) -> None:
         self._several = config.server.workers > 1
-        with ExitStack() as undo:
-            self._sockets = []
-            for name, text in (
-                ("server.bind", config.server.bind),
-                ("server.admin_bind", config.server.admin_bind),
-            ):
-                held = self._bound(name, address(text))
-                undo.callback(held.close)
-                self._sockets.append(held)
-            undo.pop_all()
-        public, admin = (Address(*held.getsockname()[:2]) for held in self._sockets)
+        with ExitStack() as held:
+            self.sockets = [
+                held.enter_context(self._hold(held, name, address(text)))
+                for name, text in (
+                    ("server.bind", config.server.bind),
+                    ("server.admin_bind", config.server.admin_bind),
+                )
+            ]
+            self._held = held.pop_all()
+        public, admin = (Address(*own.getsockname()[:2]) for own in self.sockets)
         self.addresses = Addresses(public, admin)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for held in self._sockets:
-            held.close()
+        self._held.close()
 
-    def listening(self) -> tuple[socket.socket, socket.socket]:
-        """Return the two sockets, listening; for one worker."""
-        public, admin = self._sockets
-        for held in (public, admin):
-            held.listen(BACKLOG)
-        return public, admin
-
-    def _bound(self, name: str, where: Address) -> socket.socket:
-        if self._several and where.port:
-            bind(name, where, shared=False).close()  # SO_REUSEPORT would join another service of this user
-        return bind(name, where, shared=self._several)
+    def _hold(self, held: ExitStack, name: str, where: Address) -> socket.socket:
+        if not self._several:
+            return listening(name, where)
+        if where.port:
+            # With SO_REUSEPORT we would join another service of this user that has the address: with several
+            # workers, which claim it first, or in any other way.
+            held.enter_context(_claim(name, where))
+            listening(name, where).close()
+        return _bound(name, where, socket.SO_REUSEPORT)
 
 
-def listening_beside(addresses: Addresses) -> tuple[socket.socket, socket.socket]:
+def listening_beside(addresses: Addresses) -> list[socket.socket]:
     """Return one worker's own listening sockets on addresses that ``Held`` holds."""
-    pair = (
-        bind("server.bind", addresses.public, shared=True),
-        bind("server.admin_bind", addresses.admin, shared=True),
-    )
-    for own in pair:
-        own.listen(BACKLOG)
-    return pair
+    planes = (("server.bind", addresses.public), ("server.admin_bind", addresses.admin))
+    return [listening(name, where, socket.SO_REUSEPORT) for name, where in planes]
 
 
-def bind(name: str, where: Address, *, shared: bool) -> socket.socket:
-    """Return a socket bound to ``where``.
+def listening(name: str, where: Address, *more: int) -> socket.socket:
+    """Return a socket that listens on ``where``, though connections of an earlier service may linger there.
+
+    Args:
+        name: Of the setting, for the error.
+        more: Further socket options to set.
 
     Raises:
         CannotListen: It cannot be.
     """
+    own = _bound(name, where, socket.SO_REUSEADDR, *more)
+    try:
+        own.listen(BACKLOG)
+    except OSError as error:
+        own.close()
+        raise CannotListen(f"{name}: {where}: {error.strerror}") from error
+    return own
+
+
+def _bound(name: str, where: Address, *options: int) -> socket.socket:
     try:
         family, _, _, _, resolved = socket.getaddrinfo(where.host, where.port, type=socket.SOCK_STREAM)[0]
-        bound = socket.socket(family, socket.SOCK_STREAM)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if shared:
-            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        bound.bind(resolved)
+        own = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            for option in options:
+                own.setsockopt(socket.SOL_SOCKET, option, 1)
+            own.bind(resolved)
+        except OSError:
+            own.close()
+            raise
     except OSError as error:
         raise CannotListen(f"{name}: {where}: {error.strerror}") from error
-    bound.setblocking(False)
-    return bound
+    own.setblocking(False)
+    return own
+
+
+def _claim(name: str, where: Address) -> socket.socket:
+    """Return a lock on an address, which ends with the process: a name in the abstract namespace (unix(7))."""
+    claim = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        claim.bind(f"\0svc-passport {where}")
+    except OSError as error:
+        claim.close()
+        raise CannotListen(f"{name}: {where}: {error.strerror}") from error
+    return claim

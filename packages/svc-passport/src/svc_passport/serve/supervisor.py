@@ -2,6 +2,7 @@
 
 import ctypes
 import multiprocessing
+import os
 import resource
 import signal
 import time
@@ -18,7 +19,7 @@ from svc_passport.bootstrap import open_keyring
 from svc_passport.config import Config
 from svc_passport.log import Log
 from svc_passport.serve.sockets import Addresses, CannotListen, Held, listening_beside
-from svc_passport.serve.worker import Worker
+from svc_passport.serve.worker import HURRY, Worker
 from svc_passport.telemetry import PLACES, Telemetry
 
 RESPAWN_AFTER_S: Final = 1.0
@@ -49,8 +50,9 @@ def serve(config: Config, announce: Callable[[Addresses], None]) -> None:
         if config.server.workers == 1:
             _serve_alone(config, log, held, announce)
         else:
-            open_keyring(config)  # what is wrong with it is said once, before there are workers
-            _Several(config, log, held.addresses, announce).run()
+            # What is wrong with the store is said once, before there are workers.
+            engine = open_keyring(config).engine.name
+            _Several(config, log, engine, held.addresses, announce).run()
 
 
 def _serve_alone(config: Config, log: Log, held: Held, announce: Callable[[Addresses], None]) -> None:
@@ -60,7 +62,7 @@ def _serve_alone(config: Config, log: Log, held: Held, announce: Callable[[Addre
             announce(held.addresses)
 
     worker = Worker(config, log, Telemetry(), Generations(), all_ready=lambda: True, ready=ready)
-    worker.run(held.listening())
+    worker.run(held.sockets)
 
 
 class _Shared:
@@ -88,27 +90,39 @@ class _Several:
     """Several workers, and the one who starts, watches and ends them."""
 
     def __init__(
-        self, config: Config, log: Log, addresses: Addresses, announce: Callable[[Addresses], None]
+        self,
+        config: Config,
+        log: Log,
+        engine: str,
+        addresses: Addresses,
+        announce: Callable[[Addresses], None],
     ) -> None:
         self._config = config
         self._log = log
+        self._engine = engine
         self._addresses = addresses
         self._announce = announce
         self._shared = _Shared(config.server.workers)
+        self._workers: list[SpawnProcess] = []
         self._ending = False
 
     def run(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
-        workers = [self._spawned(mine) for mine in range(self._config.server.workers)]
+        self._workers += [self._spawned(mine) for mine in range(self._config.server.workers)]
         try:
-            self._wait_until_ready(workers)
+            self._wait_until_ready(self._workers)
             while not self._ending:
-                self._watch(workers)
+                self._watch(self._workers)
         finally:
-            self._drain(workers)
+            self._drain(self._workers)
 
     def _end(self, *_: object) -> None:
+        """Begin to end; the second time, end without waiting."""
+        if self._ending:
+            for worker in self._workers:
+                with suppress(ProcessLookupError):
+                    os.kill(cast("int", worker.pid), HURRY)
         self._ending = True
 
     def _spawned(self, mine: int) -> SpawnProcess:
@@ -124,7 +138,7 @@ class _Several:
                 raise WorkerFailed("a worker did not start")
             time.sleep(0.01)
         if not self._ending:
-            _tell_start(self._config, self._log, self._addresses, self._config.keys.engine)
+            _tell_start(self._config, self._log, self._addresses, self._engine)
             self._announce(self._addresses)
 
     def _watch(self, workers: list[SpawnProcess]) -> None:
@@ -193,6 +207,12 @@ def _tell_start(config: Config, log: Log, addresses: Addresses, engine: str) -> 
         verify_concurrency=config.limits.verify_concurrency,
         batch_concurrency=config.limits.batch_concurrency,
     )
+    if not addresses.admin.is_loopback or (config.server.admin_public and not config.development):
+        log(
+            "warning",
+            "admin plane open to others",
+            without_capability=["/metrics", "/openapi.json", "/healthz", "/readyz", "/version"],
+        )
     if config.development:
         log(
             "warning",

@@ -6,7 +6,7 @@ import logging
 import signal
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import uvicorn
@@ -22,6 +22,9 @@ from svc_passport.telemetry import Telemetry
 
 STORE_LOOK_EVERY_S: Final = 0.5
 """How often the store is looked at for what other programs wrote: they are followed within one second."""
+
+HURRY: Final = signal.SIGUSR1
+"""How a supervisor tells its workers to end without waiting."""
 
 KEEP_ALIVE_S: Final = 75
 """How long an idle connection is kept: longer than proxies in front keep theirs."""
@@ -57,6 +60,7 @@ class Worker:
         self._all_ready = all_ready
         self._ready = ready
         self._ending = asyncio.Event()
+        self._hurrying = asyncio.Event()
         self._store_trouble: str | None = None
         service = build(config, log, telemetry, generations, is_lone=self._is_lone, missing=self._missing)
         self._keyring = service.keyring
@@ -80,7 +84,9 @@ class Worker:
     async def _serve(self, sockets: Sequence[socket.socket], parent: int | None) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._end)
+            # A signal to a whole process group reaches a worker twice, the second time by its supervisor.
+            loop.add_signal_handler(number, self._end if parent is None else self._ending.set)
+        loop.add_signal_handler(HURRY, self._hurry)
         if parent is not None:
             loop.add_reader(parent, self._ending.set)
         serving = [asyncio.create_task(s.serve([own])) for s, own in zip(self._servers, sockets, strict=True)]
@@ -90,7 +96,8 @@ class Worker:
         await self._ending.wait()
         self._ready(False)
         self._log("info", "draining")
-        await asyncio.sleep(self._config.server.drain_delay_s)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._hurrying.wait(), self._config.server.drain_delay_s)
         for server in self._servers:
             server.should_exit = True
         await asyncio.gather(*serving)
@@ -99,9 +106,14 @@ class Worker:
     def _end(self) -> None:
         """Begin to end; the second time, end without waiting."""
         if self._ending.is_set():
-            for server in self._servers:
-                server.should_exit = server.force_exit = True
+            self._hurry()
         self._ending.set()
+
+    def _hurry(self) -> None:
+        self._ending.set()
+        self._hurrying.set()
+        for server in self._servers:
+            server.force_exit = True
 
     def _is_lone(self) -> bool:
         public, admin = self._servers
