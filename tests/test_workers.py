@@ -318,7 +318,8 @@ def test_an_address_that_is_taken_is_refused_by_name(setting: str, workers: int,
         b"",
         [
             f"passport: error: server.{setting}: {address}: Address already in use",
-            "passport: hint: another program, or another passport, may have that address",
+            "passport: hint: another program, or another passport, may have that address; "
+            + "PASSPORT_SERVER__BIND and PASSPORT_SERVER__ADMIN_BIND choose others",
         ],
     )
 

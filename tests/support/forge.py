@@ -15,7 +15,7 @@ from ron_kms import Kid, Signed
 from svc_passport.bootstrap import make_store, open_keyring, rules_of
 from svc_passport.config import load
 from svc_passport.errors import Reason
-from svc_passport.http.problems import PROBLEMS
+from svc_passport.http.problems import MALFORMED, PROBLEMS
 from svc_passport.issuer import mint_capability
 
 ISSUE = "/v1/passport/issue"
@@ -166,10 +166,12 @@ def assert_refused(answer: Answer, reason: Reason, *, allow: str | None = None, 
     row = PROBLEMS[reason]
     members: dict[str, object] = {
         "code": row.code,
-        "message": row.message,
+        "message": answer.json["message"] if not head else row.message,
         "retryable": row.retryable,
         "reason": reason.value,
     }
+    known = {row.message} | (set(MALFORMED.values()) if reason is Reason.MALFORMED else set())
+    assert members["message"] in known
     names = {"date", "content-type", "content-length", "x-request-id"}
     if row.status in (409, 503):
         retry_after_ms = answer.json["retry_after_ms"]

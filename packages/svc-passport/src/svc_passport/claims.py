@@ -6,7 +6,7 @@ import msgspec
 import rfc8785
 
 from svc_passport import strict_json
-from svc_passport.errors import Reason, Refused
+from svc_passport.errors import Fault, Reason, Refused
 from svc_passport.strict_json import INTEGER_MAX
 
 Integer = Annotated[int, msgspec.Meta(ge=-INTEGER_MAX, le=INTEGER_MAX)]
@@ -52,7 +52,7 @@ def parse(message: bytes) -> Claims:
     """
     claims = _known_only(message) or _with_others(message)
     if len(claims.aud) > 1 and len(set(claims.aud)) != len(claims.aud):
-        raise Refused(Reason.MALFORMED)
+        raise Refused(Reason.MALFORMED, fault=Fault.CLAIMS)
     return claims
 
 
@@ -82,11 +82,11 @@ def _with_others(message: bytes) -> Claims:
     values = _plain(message) or _judged(message)
     # Canonical members are sorted: where the first and the last begin with a lowercase letter, all do.
     if not "a" <= next(iter(values))[:1] <= next(reversed(values))[:1] <= "z":
-        raise Refused(Reason.MALFORMED)
+        raise Refused(Reason.MALFORMED, fault=Fault.CLAIMS)
     try:
         return msgspec.convert(values, Claims)
     except msgspec.ValidationError:
-        raise Refused(Reason.MALFORMED) from None
+        raise Refused(Reason.MALFORMED, fault=Fault.CLAIMS) from None
 
 
 def _plain(message: bytes) -> Stamp | None:
@@ -112,7 +112,7 @@ def _judged(message: bytes) -> Stamp:
     """Return what a message says, after asking ``rfc8785`` whether it is canonical."""
     values = strict_json.loads(message)
     if not isinstance(values, dict) or not values or rfc8785.dumps(values) != message:
-        raise Refused(Reason.MALFORMED)
+        raise Refused(Reason.MALFORMED, fault=Fault.CLAIMS)
     return values
 
 

@@ -188,6 +188,13 @@ def load(environ: Mapping[str, str], *, development: bool = False) -> Config:
     return _resolved(config, environ)
 
 
+def ignored(environ: Mapping[str, str]) -> list[str]:
+    """Return the names that look like ours and set nothing. Some are not: Kubernetes makes such names."""
+    known = {"PASSPORT_CONFIG", "PASSPORT_CONFIG_FILE", *_SHORT}
+    known |= {f"PASSPORT_{section}__{key}".upper() for section, keys in _SECTIONS.items() for key in keys}
+    return sorted(name for name in environ if name.startswith("PASSPORT_") and name not in known)
+
+
 def address(text: str) -> Address:
     """Read ``host:port`` or ``[v6]:port``; port 0 asks for any.
 
@@ -264,6 +271,8 @@ def _check(config: Config) -> None:
             "keys.grace_s: shorter than passport.max_ttl_s + passport.clock_skew_s + cache.jwks_ttl_s,"
             " so that tokens would outlive their key"
         )
+    if config.keys.store != "memory:" and not config.keys.store.startswith("sqlite:"):
+        raise ConfigError("keys.store: memory:, or sqlite: with a path")
     if config.keys.store == "memory:" and server.workers > 1:
         raise ConfigError(
             "server.workers: memory: is one process's; more than one worker needs a sqlite: store"

@@ -4,7 +4,7 @@ A reason is a verdict (the token does not pass) or a fault (it, or the request, 
 the two it is depends on where it arose, so ``Denied`` says it.
 """
 
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 from typing import Final
 
 import msgspec
@@ -52,18 +52,33 @@ class Reason(StrEnum):
     REVOKED = "revoked", "revoked"
 
 
+class Fault(Enum):
+    """What of a malformed request is, so that its author knows where to look."""
+
+    QUERY = auto()  # the query string
+    HEADER = auto()  # a header
+    JSON = auto()  # the body, as JSON
+    SHAPE = auto()  # what the body says, for this route
+    CLAIMS = auto()  # a claim to be issued
+    TOKEN = auto()  # the token to be verified
+
+
 class Refused(Exception):
     """A request is refused.
 
     Attributes:
-        reason: Why; it alone decides the answer.
+        reason: Why; it alone decides the answer's status and code.
         retry_after_ms: When the same request may succeed, where that is known.
+        fault: What of the request is malformed, where that is known; it chooses the answer's sentence.
     """
 
-    def __init__(self, reason: Reason, retry_after_ms: int | None = None) -> None:
+    def __init__(
+        self, reason: Reason, retry_after_ms: int | None = None, *, fault: Fault | None = None
+    ) -> None:
         super().__init__(reason.value)
         self.reason = reason
         self.retry_after_ms = retry_after_ms
+        self.fault = fault
 
 
 class Denied(msgspec.Struct, frozen=True):

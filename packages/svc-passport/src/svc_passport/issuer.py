@@ -10,7 +10,7 @@ from ron_kms import Keyring
 from svc_passport import claims
 from svc_passport.carriers import CAPABILITY, PASSPORT, compact_signed, write_compact, write_envelope
 from svc_passport.claims import Audience, Integer, Stamp
-from svc_passport.errors import Reason, Refused
+from svc_passport.errors import Fault, Reason, Refused
 from svc_passport.rules import Rules
 
 RESERVED_SCOPE: Final = "passport:"
@@ -65,7 +65,7 @@ def issue(
             reserved scope), ``MSG_TOO_LARGE``.
     """
     if not isinstance(asked, dict):
-        raise Refused(Reason.MALFORMED)
+        raise Refused(Reason.MALFORMED, fault=Fault.SHAPE)
     known = _checked(asked, rules)
     ttl_s = known.ttl_s or rules.default_ttl_s
     aud = known.aud or rules.issuer
@@ -109,10 +109,10 @@ def _checked(asked: Stamp, rules: Rules) -> _Asked:
     try:
         known = msgspec.convert(asked, _Asked)
     except msgspec.ValidationError:
-        raise Refused(Reason.MALFORMED) from None
+        raise Refused(Reason.MALFORMED, fault=Fault.CLAIMS) from None
     # Claim names are looked at again when the message is read back; here they come before the lifetime.
     if not all("a" <= name[:1] <= "z" for name in asked) or _repeats(known.aud):
-        raise Refused(Reason.MALFORMED)
+        raise Refused(Reason.MALFORMED, fault=Fault.CLAIMS)
     if (known.ttl_s or 0) > rules.max_ttl_s:
         raise Refused(Reason.TTL_TOO_LONG)
     if any(scope.startswith(RESERVED_SCOPE) for scope in known.scopes or ()):

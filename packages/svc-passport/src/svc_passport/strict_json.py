@@ -8,7 +8,7 @@ import json
 import math
 from typing import Any, Final, NoReturn
 
-from svc_passport.errors import Reason, Refused
+from svc_passport.errors import Fault, Reason, Refused
 
 DEPTH_MAX: Final = 16
 INTEGER_MAX: Final = 2**53 - 1
@@ -30,9 +30,9 @@ def loads(body: bytes) -> Any:
             # An escape can spell half a surrogate pair, which no UTF-8 can.
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
-        raise Refused(Reason.MALFORMED) from None
+        raise Refused(Reason.MALFORMED, fault=Fault.JSON) from None
     if not _fits(value, DEPTH_MAX):
-        raise Refused(Reason.MALFORMED)
+        raise Refused(Reason.MALFORMED, fault=Fault.JSON)
     return value
 
 

@@ -14,11 +14,11 @@ import click
 import msgspec
 
 from ron_kms import KmsError, StoreRefused, write_private
-from svc_passport.bootstrap import make_store
+from svc_passport.bootstrap import MEMORY, make_store
 from svc_passport.capability import ADMIN, SCOPES
 from svc_passport.cli.local import Local, version_here
 from svc_passport.cli.remote import RefusedThere, Remote, Unreachable
-from svc_passport.config import Config, ConfigError, load
+from svc_passport.config import Config, ConfigError, ignored, load
 from svc_passport.errors import Refused
 from svc_passport.http.problems import problem, refusal_of
 
@@ -59,21 +59,24 @@ def main(argv: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     try:
         return _passport.main(list(argv), prog_name="passport", standalone_mode=False) or 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return 2
     except click.ClickException as error:
         usage = (
             error.ctx.get_usage() if isinstance(error, click.UsageError) and error.ctx else "passport --help"
         )
         return _fail(2, error.format_message(), usage)
     except ConfigError as error:
-        return _fail(2, str(error), "passport config check prints the configuration that is in force")
-    except click.Abort:
-        return _fail(1, "aborted")
+        return _fail(2, str(error), "the configuration is TOML and PASSPORT_<SECTION>__<KEY>; see RUNBOOK.md")
+    except (click.Abort, KeyboardInterrupt):
+        return _fail(1, "interrupted")
     except Refused as refused:
         return _refused(problem(refused).content)
     except RefusedThere as refused:
         return _refused(refused.problem)
     except StoreRefused as error:
-        return _fail(1, str(error), _HINTS.get(error.name))
+        return _fail(1, str(error), _hint(error.name))
     except KmsError as error:
         return _refused(problem(refusal_of(error)).content)
     except Unreachable as error:
@@ -84,9 +87,16 @@ def main(argv: Sequence[str]) -> int:
         return _fail(1, f"{error.strerror}: {error.filename}" if error.filename else str(error))
 
 
+def _hint(name: str) -> str | None:
+    """Return what may help against a refused store, and where it was looked for."""
+    config = _config()
+    where = f"the store is {config.keys.store}, its seal key {config.seal.key_file}"
+    return f"{_HINTS[name]}; {where}" if name in _HINTS else where
+
+
 _HINTS: Final = {
-    "store_missing": "passport init makes one; PASSPORT_KEYS__STORE says where",
-    "store_exists": "it is kept as it is; PASSPORT_KEYS__STORE says where another may be made",
+    "store_missing": "passport init makes one, PASSPORT_KEYS__STORE says where",
+    "store_exists": "it is kept as it is",
     "store_exposed": "chmod 600 the store and chmod 700 its directory, and ask who has read it",
     "store_newer": "run the newer passport",
     "seal_key_missing": "put it back: without it the store cannot be opened, and it is never made anew",
@@ -136,7 +146,11 @@ def _where(command: Callable[..., int]) -> Callable[..., int]:
 
 def _verbs(url: str | None, capability_file: Path | None) -> Verbs:
     if url is None:
+        if capability_file:
+            raise click.UsageError("--capability-file goes with --url; the local store needs none")
         return Local(_config())
+    if not url.startswith(("http://", "https://")):
+        raise click.BadParameter("begins with http:// or https://", param_hint="--url")
     return Remote(url, capability_file.read_text("ascii").strip() if capability_file else None)
 
 
@@ -164,6 +178,8 @@ def _serve(dev: bool) -> int:
 def _init() -> int:
     """Make the store, the seal key, and the first operator's capability (7 days, mode 0600) beside them."""
     config = _config()
+    if config.keys.store == MEMORY:
+        raise ConfigError("keys.store: memory: is made anew at every start, and needs no init")
     make_store(config)
     file = Path(config.keys.store.partition(":")[2]).with_name("operator.cap")
     file.unlink(missing_ok=True)  # of a store that is no more: it opens nothing
@@ -201,7 +217,7 @@ def _verify(
     sent = text if text.startswith(b"{") else msgspec.json.encode({"token": text.decode("utf-8", "replace")})
     passes, told = _verbs(url, capability_file).verify(sent, aud=aud, scopes=scopes)
     _answer(told)
-    return 0 if passes else 1
+    return 0 if passes else _fail(1, f"the token does not pass: {msgspec.json.decode(told)['reason']}")
 
 
 @_passport.command("keys", epilog=_epilog("passport keys"))
@@ -226,7 +242,10 @@ def _rotate(force: bool, idempotency_key: str | None, url: str | None, capabilit
 @click.argument("kid")
 @_where
 def _revoke(kid: str, url: str | None, capability_file: Path | None) -> int:
-    """Let nothing verify under KID any more. There is no way back."""
+    """Let nothing verify under KID any more: no token, and no capability either. There is no way back.
+
+    The operator's capability may be among them; `passport capability mint` on the host makes another.
+    """
     _answer(_verbs(url, capability_file).revoke(kid))
     return 0
 
@@ -266,6 +285,8 @@ def _config_group() -> None:
 def _check(dev: bool) -> int:
     """Print the configuration that is in force."""
     _answer(msgspec.json.encode(_config(development=dev)))
+    for name in ignored(os.environ):
+        click.echo(f"passport: hint: {name} sets nothing", err=True)
     return 0
 
 
@@ -293,5 +314,5 @@ def _version(url: str | None) -> int:
 def _write_capability(file: Path, token: str) -> None:
     try:
         write_private(file, token.encode() + b"\n")
-    except FileExistsError:
-        raise click.ClickException(f"{file} is there already") from None
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(file)) from None

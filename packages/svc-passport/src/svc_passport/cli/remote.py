@@ -75,7 +75,7 @@ class Remote:
                 method, path, content=sent, params=asked, headers=media | (headers or {})
             )
         except httpx.HTTPError as error:
-            raise Unreachable(type(error).__name__) from error
+            raise Unreachable(f"{self._client.base_url} ({type(error).__name__})") from error
         if answer.status_code >= 400:  # noqa: PLR2004 - the first status of a refusal
             raise RefusedThere(answer.content)
         return answer.content

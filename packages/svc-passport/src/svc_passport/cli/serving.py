@@ -31,6 +31,12 @@ _TRY = """
 """
 
 
+_TAKEN = (
+    "another program, or another passport, may have that address;"
+    " PASSPORT_SERVER__BIND and PASSPORT_SERVER__ADMIN_BIND choose others"
+)
+
+
 def serve_and_tell(config: Config, fail: Callable[[int, str, str | None], int]) -> int:
     """Serve until told to end; the first line on stdout says where."""
 
@@ -43,7 +49,11 @@ def serve_and_tell(config: Config, fail: Callable[[int, str, str | None], int]) 
     try:
         serve(config, announce)
     except CannotListen as error:
-        return fail(1, str(error), "another program, or another passport, may have that address")
+        return fail(
+            1,
+            str(error),
+            _TAKEN,
+        )
     except WorkerFailed as error:
         return fail(1, str(error), "the log above says why")
     return 0

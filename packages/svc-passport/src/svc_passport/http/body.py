@@ -11,7 +11,7 @@ import msgspec
 
 from svc_passport import strict_json
 from svc_passport.carriers import Carrier, Compact, Envelope, carrier_of
-from svc_passport.errors import FAULT, Denied, Reason, Refused
+from svc_passport.errors import FAULT, Denied, Fault, Reason, Refused
 
 
 def one(body: bytes) -> Carrier | Denied:
@@ -62,7 +62,7 @@ def kid_to_revoke(body: bytes) -> object:
     """
     asked = strict_json.loads(body)
     if not isinstance(asked, dict) or asked.keys() - {"kid"}:
-        raise Refused(Reason.MALFORMED)
+        raise Refused(Reason.MALFORMED, fault=Fault.SHAPE)
     return asked.get("kid")
 
 
@@ -73,7 +73,7 @@ def check_is_nothing(body: bytes) -> None:
         Refused: ``MALFORMED``.
     """
     if body and strict_json.loads(body) != {}:
-        raise Refused(Reason.MALFORMED)
+        raise Refused(Reason.MALFORMED, fault=Fault.SHAPE)
 
 
 def _says_nothing_twice(body: bytes, quotes: int) -> bool:
@@ -85,7 +85,7 @@ def _strictly(body: bytes, max_batch: int) -> list[Carrier | Denied]:
     if isinstance(asked, dict) and asked.keys() == {"items"}:
         asked = asked["items"]
     if not isinstance(asked, list):
-        raise Refused(Reason.MALFORMED)
+        raise Refused(Reason.MALFORMED, fault=Fault.SHAPE)
     if len(asked) > max_batch:
         raise Refused(Reason.BATCH_TOO_LARGE)
     return [_carrier_or_denial(item) for item in asked]

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from svc_passport.errors import Reason, Refused
+from svc_passport.errors import Fault, Reason, Refused
 from svc_passport.rules import Expected
 
 Scope = MutableMapping[str, Any]
@@ -93,7 +93,7 @@ class Request:
         """
         value = self.headers.get(name)
         if self.repeats(name):
-            raise Refused(Reason.MALFORMED)
+            raise Refused(Reason.MALFORMED, fault=Fault.HEADER)
         return value
 
     def repeats(self, *names: bytes) -> bool:
@@ -149,20 +149,20 @@ def _query(text: bytes, allowed: tuple[str, ...]) -> Query:
     try:
         pairs = parse_qsl(text.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict")
     except ValueError:
-        raise Refused(Reason.MALFORMED) from None
+        raise Refused(Reason.MALFORMED, fault=Fault.QUERY) from None
     names = [name for name, _ in pairs]
     scopes = tuple(value for name, value in pairs if name == "scope")
     values = dict(pairs)
     repeated = len(names) - len(scopes) != len(values.keys() - {"scope"})
     if repeated or not values.keys() <= set(allowed) or not all(value for _, value in pairs):
-        raise Refused(Reason.MALFORMED)
+        raise Refused(Reason.MALFORMED, fault=Fault.QUERY)
     detail, form, force = (
         values.get("detail", "1"),
         values.get("format", "envelope"),
         values.get("force", "1"),
     )
     if detail != "1" or force != "1" or form not in ("envelope", "compact"):
-        raise Refused(Reason.MALFORMED)
+        raise Refused(Reason.MALFORMED, fault=Fault.QUERY)
     return Query(
         expected=Expected(values.get("aud"), scopes),
         detail="detail" in values,

@@ -17,7 +17,7 @@ from svc_passport.answers import Answers, detail
 from svc_passport.capability import ANONYMOUS_IN_DEVELOPMENT, ATTEST, ISSUE, REVOKE, ROTATE, Caller, caller_of
 from svc_passport.carriers import Carrier, is_kid
 from svc_passport.coalesce import Coalescer, Gate
-from svc_passport.errors import Denied, Reason, Refused
+from svc_passport.errors import Denied, Fault, Reason, Refused
 from svc_passport.http import body, openapi
 from svc_passport.http.exchange import JSON, Query, Reply, Request
 from svc_passport.issuer import issue
@@ -207,7 +207,7 @@ class Handlers:
             if query.detail:
                 return Reply(detail(verdict))
             if not verdict.judged:
-                raise Refused(verdict.reason)
+                raise Refused(verdict.reason, fault=Fault.TOKEN)
             return _FALSE
         request.kid = verdict.kid
         return Reply(detail(verdict)) if query.detail else _TRUE
@@ -246,7 +246,7 @@ def _idempotency_key(request: Request) -> str | None:
     if key is None:
         return None
     if not _is_idempotency_key(key):
-        raise Refused(Reason.MALFORMED)
+        raise Refused(Reason.MALFORMED, fault=Fault.HEADER)
     return key.decode("ascii")
 
 

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ron_kms import Busy, KmsError, NoSuchKey, StoreRefused, TooSoon
-from svc_passport.errors import Reason, Refused
+from svc_passport.errors import Fault, Reason, Refused
 from svc_passport.http.exchange import JSON, Headers, Reply
 
 
@@ -31,12 +31,16 @@ PROBLEMS: Final = {
     Reason.BAD_ALG: Problem(400, "BadAlg", "The algorithm is not Ed25519."),
     Reason.BAD_KID: Problem(400, "BadKid", "The kid is missing or has another form."),
     Reason.BAD_AUD: Problem(400, "BadAudience", "An audience is needed."),
-    Reason.UNAUTHORIZED: Problem(401, "Unauthorized", "A capability is needed."),
+    Reason.UNAUTHORIZED: Problem(
+        401, "Unauthorized", "A valid capability is needed: of this service, in time, its key not revoked."
+    ),
     Reason.SCOPE_DENIED: Problem(403, "ScopeDenied", "The scope is not granted."),
     Reason.FORBIDDEN: Problem(
         403, "Forbidden", "The development profile answers local programs only, no web pages."
     ),
-    Reason.NOT_FOUND: Problem(404, "NotFound", "There is nothing here."),
+    Reason.NOT_FOUND: Problem(
+        404, "NotFound", "There is nothing here; administration has a plane, and so an address, of its own."
+    ),
     Reason.METHOD_NOT_ALLOWED: Problem(405, "MethodNotAllowed", "This resource has other methods."),
     Reason.TOO_SOON: Problem(409, "TooSoon", "The next key has not been published for long enough.", True),
     Reason.MSG_TOO_LARGE: Problem(413, "MsgTooLarge", "The claims are too large."),
@@ -52,6 +56,16 @@ PROBLEMS: Final = {
 }
 """Every reason that can be a request's. The others are verdicts: ``false``, or ``{"ok":false,…}``."""
 
+MALFORMED: Final = {
+    Fault.QUERY: "The query has an unknown, empty or repeated parameter, or a value that it does not take.",
+    Fault.HEADER: "A header stands twice, or has another form.",
+    Fault.JSON: "The body is not strict JSON (RFC 7493): syntax, UTF-8, a name twice, nesting, or a number.",
+    Fault.SHAPE: "The body is JSON, but not of the shape that this route takes.",
+    Fault.CLAIMS: "A claim has a wrong type, or a name that does not begin with a lowercase letter.",
+    Fault.TOKEN: "This is no envelope and no compact token: a member, the base64, or the header is wrong.",
+}
+"""What of a ``MALFORMED`` request is, where that is known."""
+
 _RETRY_AFTER_MS: Final = 1000
 """For 409 and 503 where nobody knows better."""
 
@@ -61,7 +75,7 @@ def problem(refused: Refused, headers: Headers = ()) -> Reply:
     row = PROBLEMS[refused.reason]
     members: dict[str, object] = {
         "code": row.code,
-        "message": row.message,
+        "message": _sentence(refused, row),
         "retryable": row.retryable,
         "reason": refused.reason.value,
     }
@@ -72,6 +86,12 @@ def problem(refused: Refused, headers: Headers = ()) -> Reply:
     if refused.reason is Reason.UNAUTHORIZED:
         headers = (*headers, (b"www-authenticate", b"Bearer"))
     return Reply(msgspec.json.encode(members), status=row.status, headers=(JSON, *headers))
+
+
+def _sentence(refused: Refused, row: Problem) -> str:
+    if refused.reason is Reason.MALFORMED and refused.fault:
+        return MALFORMED[refused.fault]
+    return row.message
 
 
 def refusal_of(error: KmsError) -> Refused:

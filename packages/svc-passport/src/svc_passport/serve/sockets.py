@@ -107,7 +107,7 @@ def _bound(name: str, where: Address, *options: int) -> socket.socket:
 
 
 def _claim(name: str, where: Address) -> socket.socket:
-    """Return a lock on an address, which ends with the process: a name in the abstract namespace (unix(7))."""
+    """Return a lock on an address, which ends with the process: an abstract name (unix(7))."""
     claim = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         claim.bind(f"\0svc-passport {where}")
