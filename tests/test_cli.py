@@ -171,7 +171,19 @@ def test_a_token_that_does_not_do_is_refused_with_its_reason(
 
     done = cli("verify", *options, stdin=token)
 
-    assert (done.code, done.json, done.words) == (1, {"ok": False, "reason": reason}, [])
+    assert (done.code, done.json) == (1, {"ok": False, "reason": reason})
+    assert done.words == [f"passport: error: the token does not pass: {reason}"]
+
+
+@pytest.mark.parametrize("option", ["--aud", "--scope"])
+def test_an_empty_restriction_is_no_check_left_out(
+    option: str, cli: Cli, store: Path, closed: Closed
+) -> None:
+    """``--aud "$AUD"`` with a variable that is not set must not pass what is for somebody else."""
+    here, there = cli("issue", '{"aud":"svc-a"}').out, cli("issue", '{"aud":"svc-a"}', *closed.public).out
+
+    assert cli("verify", option, "", stdin=here).code in (1, 2)
+    assert cli("verify", option, "", "--url", closed.service.url, stdin=there).code in (1, 2)
 
 
 @pytest.mark.parametrize("noise", [b"", b"x", b"\xff", b"{}", b'{"token":1}', b"..", b"[]"])
@@ -367,7 +379,6 @@ def test_a_capability_file_that_is_not_there_is_refused_by_name(cli: Cli, closed
         (["issue", "{}", "{}"], "extra argument"),
         (["verify", "nowhere"], "nowhere"),
         (["verify", "."], "."),
-        (["capability"], "Missing command"),
         (["capability", "mint"], "--scope"),
         (["capability", "mint", "--scope", "passport:all"], "passport:all"),
         (["capability", "mint", "--scope", "passport:issue", "--ttl-s", "0"], "--ttl-s"),
@@ -379,6 +390,18 @@ def test_misuse_is_told_with_the_name_of_what_is_wrong(
     args: list[str], part: str, cli: Cli, store: Path
 ) -> None:
     is_misused(cli(*args), part)
+
+
+@pytest.mark.parametrize("group", ["capability", "config"])
+def test_half_a_command_is_told_the_other_half(group: str, cli: Cli) -> None:
+    done = cli(group)
+
+    assert (done.code, done.out) == (2, b"")
+    assert "Commands:" in done.words
+
+
+def test_a_capability_is_for_a_service_and_not_for_the_store(cli: Cli, store: Path) -> None:
+    is_misused(cli("keys", "--capability-file", str(store / "operator.cap")), "--capability-file")
 
 
 @pytest.mark.parametrize(
@@ -551,7 +574,7 @@ def test_config_check_prints_what_is_in_force(cli: Cli, monkeypatch: pytest.Monk
 
     done = cli("config", "check")
 
-    assert (done.code, done.words) == (0, [])
+    assert (done.code, done.words) == (0, ["passport: hint: PASSPORT_SERVICE_HOST sets nothing"])
     assert done.json["server"]["workers"] == 3
     assert done.json["limits"]["max_batch"] == 9
     assert done.json["passport"]["issuer"] == "me"

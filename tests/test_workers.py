@@ -29,6 +29,8 @@ from service import (
     workers_of,
 )
 
+from svc_passport.cli.serving import _TAKEN
+
 ISSUE, VERIFY, KEYS = "/v1/passport/issue", "/v1/passport/verify", "/v1/keys"
 
 
@@ -318,8 +320,7 @@ def test_an_address_that_is_taken_is_refused_by_name(setting: str, workers: int,
         b"",
         [
             f"passport: error: server.{setting}: {address}: Address already in use",
-            "passport: hint: another program, or another passport, may have that address; "
-            + "PASSPORT_SERVER__BIND and PASSPORT_SERVER__ADMIN_BIND choose others",
+            f"passport: hint: {_TAKEN}",
         ],
     )
 

@@ -15,6 +15,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -443,6 +444,17 @@ def somebody_elses_wal(path: Path) -> None:
     path.chmod(0o600)
 
 
+def somebody_elses_wal_not_yet_checkpointed(path: Path) -> None:
+    somebody_elses_wal(path)
+    wal = path.with_name(path.name + "-wal")
+    with by_hand(path) as db:
+        db.execute("INSERT INTO photo VALUES (3, 4)")
+        file, log = path.read_bytes(), wal.read_bytes()
+    path.write_bytes(file)
+    wal.touch(0o600)
+    wal.write_bytes(log)  # as its program left it when it was killed
+
+
 def ours_but_empty(path: Path) -> None:
     path.unlink()
     with by_hand(path) as db:
@@ -493,6 +505,9 @@ REFUSED = [
     pytest.param(sql("PRAGMA application_id = 1"), "store_foreign", id="another application_id"),
     pytest.param(sql("PRAGMA application_id = 0"), "store_foreign", id="no application_id"),
     pytest.param(somebody_elses_wal, "store_foreign", id="somebody else's database in WAL mode"),
+    pytest.param(
+        somebody_elses_wal_not_yet_checkpointed, "store_foreign", id="somebody else's database with a WAL"
+    ),
     pytest.param(directory, "store_foreign", id="directory"),
     pytest.param(fifo, "store_foreign", id="FIFO"),
     pytest.param(unix_socket, "store_foreign", id="socket"),
@@ -695,7 +710,11 @@ def test_two_processes_never_make_two_active_versions(path: Path) -> None:
     create(SqliteStore(path), key, "default")
     racers = [
         subprocess.Popen(
-            [sys.executable, __file__, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, __file__, str(path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         for _ in range(2)
     ]
@@ -707,11 +726,13 @@ def test_two_processes_never_make_two_active_versions(path: Path) -> None:
         racer.stdin.write("go\n")
         racer.stdin.flush()
     while any(racer.poll() is None for racer in racers):
-        with closing(sqlite3.connect(path, timeout=5)) as db:
+        with closing(sqlite3.connect(path, timeout=30)) as db:
             seen = db.execute("SELECT state, count(*) FROM version GROUP BY state").fetchall()
         assert dict(seen)["active"] == dict(seen)["next"] == 1
-    said = [json.loads(racer.communicate(timeout=30)[0]) for racer in racers]
-    assert [racer.returncode for racer in racers] == [0, 0]
+        time.sleep(0.005)
+    answers = [racer.communicate(timeout=30) for racer in racers]
+    assert [(racer.returncode, err) for racer, (_, err) in zip(racers, answers, strict=True)] == [(0, "")] * 2
+    said = [json.loads(out) for out, _ in answers]
 
     assert [len(kids) for kids in said] == [ROTATIONS, ROTATIONS]
     assert sorted(said[0] + said[1]) == sorted(f"ed25519/default/v{n}" for n in range(2, 2 + 2 * ROTATIONS))

@@ -659,6 +659,20 @@ def test_a_place_is_not_lost_on_somebody_who_leaves_as_it_comes() -> None:
     on_the_clock(scene)
 
 
+def test_who_leaves_as_its_patience_ends_leaves_no_place_behind() -> None:
+    async def scene() -> None:
+        gate = Gate(1)
+        await gate.enter()
+        (waiter,) = await queued(gate, 1)
+        asyncio.get_running_loop().call_later(1, waiter.cancel)  # in the turn in which it is refused
+        await asyncio.sleep(2)
+        assert waiter.cancelled()
+        with pytest.raises(AssertionError, match="it waits"):
+            at_once(gate.enter())
+
+    on_the_clock(scene)
+
+
 def test_a_place_is_not_lost_on_somebody_whose_patience_ends() -> None:
     async def scene() -> None:
         gate = Gate(1)

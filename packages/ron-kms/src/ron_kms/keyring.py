@@ -136,6 +136,18 @@ class Keyring:
         """The newest generation this process has seen. Take it once, and work from it."""
         return self._snapshot
 
+    def at_now(self) -> Snapshot:
+        """Return the current snapshot as it is at this moment: what is over by time alone has retired."""
+        snapshot = self._snapshot
+        shown = snapshot.at(self._clock_ms())
+        if shown is not snapshot and self._changing.acquire(blocking=False):
+            try:
+                if self._snapshot is snapshot:
+                    self._snapshot = shown
+            finally:
+                self._changing.release()
+        return shown
+
     def is_current(self) -> bool:
         """Tell whether no worker has seen a newer generation, and the store was looked at lately."""
         seen = self._generations.newest() <= self._snapshot.generation
@@ -215,11 +227,11 @@ class Keyring:
 
     def key_set(self) -> KeySet:
         """Return the public keys as they are published now."""
-        return self._at_now().key_set
+        return self.at_now().key_set
 
     def attest(self) -> Attested:
         """Return what the keyring is now, without a secret in it."""
-        return self._at_now().attest()
+        return self.at_now().attest()
 
     # Changing
 
@@ -267,8 +279,8 @@ class Keyring:
             for _ in range(_CHANGE_TRIES):
                 self.refresh()
                 # After the ring: what is not known by now was not yet done in the ring that was read.
-                given = self._store.recall(idempotency_key) if idempotency_key else None
-                if idempotency_key and given is not None:
+                given = None if idempotency_key is None else self._store.recall(idempotency_key)
+                if idempotency_key is not None and given is not None:
                     self.refresh()
                     return self._given(idempotency_key, given)
                 try:
@@ -347,17 +359,6 @@ class Keyring:
         self._snapshot = snapshot
         self._looked_s = time.monotonic()
         self._generations.saw(snapshot.generation)
-
-    def _at_now(self) -> Snapshot:
-        snapshot = self._snapshot
-        shown = snapshot.at(self._clock_ms())
-        if shown is not snapshot and self._changing.acquire(blocking=False):
-            try:
-                if self._snapshot is snapshot:
-                    self._snapshot = shown
-            finally:
-                self._changing.release()
-        return shown
 
 
 def _pair(entropy: Entropy) -> tuple[Secret, bytes]:

@@ -10,6 +10,7 @@ from ron_kms import (
     Keyring,
     Policy,
     Secret,
+    StoreRefused,
     create,
     make_seal_key,
     read_seal_key,
@@ -45,9 +46,16 @@ def make_store(config: Config) -> None:
         StoreRefused: There is a store already, or what is there is not to be used.
         StoreBusy, OSError: It cannot be written.
     """
-    create(
-        open_store(config.keys.store), make_seal_key(Path(config.seal.key_file)), config.passport.namespace
-    )
+    store = open_store(config.keys.store)
+    try:
+        store.load()
+    except StoreRefused as refused:
+        if refused.name != "store_missing":
+            raise
+    else:
+        # Before there could be another seal key: the one that is missing is never made anew.
+        raise StoreRefused("store_exists", "there is a store already")
+    create(store, make_seal_key(Path(config.seal.key_file)), config.passport.namespace)
 
 
 def open_keyring(

@@ -179,22 +179,22 @@ class Gate:
         loop = asyncio.get_running_loop()
         turn: Future[None] = loop.create_future()
         self._waiting.append(turn)
-        patience = loop.call_later(WAIT_S_MAX, self._give_up, turn)
+        patience = loop.call_later(WAIT_S_MAX, _give_up, turn)
         try:
             await turn
         except asyncio.CancelledError:
-            if not turn.cancelled():
+            if not turn.cancelled() and turn.exception() is None:
                 self.leave()  # the place came just as its receiver left
-            elif turn in self._waiting:
-                self._waiting.remove(turn)
             raise
         finally:
             patience.cancel()
+            with suppress(ValueError):
+                self._waiting.remove(turn)
 
-    def _give_up(self, turn: Future[None]) -> None:
-        if not turn.done():
-            self._waiting.remove(turn)
-            turn.set_exception(Refused(Reason.OVERLOADED, _RETRY_AFTER_MS))
+
+def _give_up(turn: Future[None]) -> None:
+    if not turn.done():
+        turn.set_exception(Refused(Reason.OVERLOADED, _RETRY_AFTER_MS))
 
 
 _RETRY_AFTER_MS: Final = 1000

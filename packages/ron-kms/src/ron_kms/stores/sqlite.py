@@ -114,6 +114,7 @@ class SqliteStore:
             os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600))
         try:
             with _refusals(), closing(_connect(draft)) as db:
+                _set_pragmas(db)
                 db.executescript(f"BEGIN;{_SCHEMA}COMMIT;")
                 with _transaction(db, "IMMEDIATE"):
                     db.execute("INSERT INTO ring VALUES (1, 1, ?)", (ring.manifest,))
@@ -136,19 +137,21 @@ class SqliteStore:
     def _opened(self) -> Iterator[sqlite3.Connection]:
         with _os_refusals():
             _check_file(self.path)
-        with _refusals():
-            _check_header(self.path)
-            with closing(_connect(self.path)) as db:
-                yield db
+        with _refusals(), closing(_connect(self.path)) as db:
+            _check_header(db)  # before anything is set: the file may be somebody else's
+            _set_pragmas(db)
+            yield db
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=LOCK_WAIT_S)
+    return sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=LOCK_WAIT_S)
+
+
+def _set_pragmas(db: sqlite3.Connection) -> None:
     db.executescript(
         "PRAGMA trusted_schema = OFF; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;"
         "PRAGMA synchronous = EXTRA; PRAGMA journal_mode = DELETE;"
     )
-    return db
 
 
 @contextmanager
@@ -210,15 +213,10 @@ def _check_file(path: Path) -> None:
     _check_directory(path.parent)
 
 
-def _check_header(path: Path) -> None:
-    """Return if the file is a key store of a version known here.
-
-    Looked at as immutable, so that nothing is made beside a file of somebody else's; and through SQLite,
-    because closing the file by any other way would let go of the locks that this process has on it.
-    """
-    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as db:
-        ((application_id,),) = db.execute("PRAGMA application_id").fetchall()
-        ((version,),) = db.execute("PRAGMA user_version").fetchall()
+def _check_header(db: sqlite3.Connection) -> None:
+    """Return if the file is a key store of a version known here."""
+    ((application_id,),) = db.execute("PRAGMA application_id").fetchall()
+    ((version,),) = db.execute("PRAGMA user_version").fetchall()
     if application_id != APPLICATION_ID:
         raise StoreRefused("store_foreign", "the file is not a key store")
     if version > SCHEMA_VERSION:

@@ -4,6 +4,7 @@ Exit 0: done. 1: refused. 2: misused.
 """
 
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +20,7 @@ from svc_passport.capability import ADMIN, SCOPES
 from svc_passport.cli.local import Local, version_here
 from svc_passport.cli.remote import RefusedThere, Remote, Unreachable
 from svc_passport.config import Config, ConfigError, ignored, load
+from svc_passport.core import leave_no_core
 from svc_passport.errors import Refused
 from svc_passport.http.problems import problem, refusal_of
 
@@ -57,6 +59,7 @@ def entry() -> NoReturn:
 
 def main(argv: Sequence[str]) -> int:
     """Run one command and return its exit code."""
+    leave_no_core()
     try:
         return _passport.main(list(argv), prog_name="passport", standalone_mode=False) or 0
     except click.exceptions.NoArgsIsHelpError as error:
@@ -144,14 +147,25 @@ def _where(command: Callable[..., int]) -> Callable[..., int]:
     return click.option("--url", help="Ask the service there, instead of the local store.")(command)
 
 
+def _capability_in(file: Path) -> str:
+    text = file.read_bytes().strip()
+    if not text.isascii() or not text.decode().isprintable() or b" " in text:
+        raise click.BadParameter("holds no capability", param_hint="--capability-file")
+    return text.decode()
+
+
 def _verbs(url: str | None, capability_file: Path | None) -> Verbs:
     if url is None:
         if capability_file:
             raise click.UsageError("--capability-file goes with --url; the local store needs none")
         return Local(_config())
+    return _remote(url, capability_file)
+
+
+def _remote(url: str, capability_file: Path | None) -> Remote:
     if not url.startswith(("http://", "https://")):
         raise click.BadParameter("begins with http:// or https://", param_hint="--url")
-    return Remote(url, capability_file.read_text("ascii").strip() if capability_file else None)
+    return Remote(url, _capability_in(capability_file) if capability_file else None)
 
 
 @click.group(no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]})
@@ -234,6 +248,8 @@ def _keys(url: str | None, capability_file: Path | None) -> int:
 @_where
 def _rotate(force: bool, idempotency_key: str | None, url: str | None, capability_file: Path | None) -> int:
     """Let the next key sign, and publish a new next one."""
+    if idempotency_key is not None and not _is_idempotency_key(idempotency_key):
+        raise click.BadParameter("is 1 to 128 visible ASCII characters", param_hint="--idempotency-key")
     _answer(_verbs(url, capability_file).rotate(force=force, idempotency_key=idempotency_key))
     return 0
 
@@ -307,8 +323,11 @@ def _kat(seed: str) -> int:
 @click.option("--url", help="Ask the service there.")
 def _version(url: str | None) -> int:
     """Print what this program, or the service there, is."""
-    _answer(Remote(url, None).version() if url else version_here(_config()))
+    _answer(version_here(_config()) if url is None else _remote(url, None).version())
     return 0
+
+
+_is_idempotency_key: Final = re.compile(r"[\x21-\x7e]{1,128}").fullmatch
 
 
 def _write_capability(file: Path, token: str) -> None:

@@ -31,8 +31,8 @@ class Remote:
     """
 
     def __init__(self, url: str, capability: str | None) -> None:
-        headers = {"authorization": f"Bearer {capability}"} if capability else {}
-        self._client = httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=False)
+        self._url = url.rstrip("/")
+        self._headers = {"authorization": f"Bearer {capability}"} if capability else {}
 
     def issue(self, claims: bytes, *, compact: bool) -> bytes:
         """See ``Verbs``."""
@@ -49,7 +49,7 @@ class Remote:
 
     def rotate(self, *, force: bool, idempotency_key: str | None) -> bytes:
         """See ``Verbs``."""
-        key = {"idempotency-key": idempotency_key} if idempotency_key else None
+        key = None if idempotency_key is None else {"idempotency-key": idempotency_key}
         return self._call("POST", "/admin/rotate", headers=key, force="1" if force else None)
 
     def revoke(self, kid: str) -> bytes:
@@ -69,13 +69,14 @@ class Remote:
         **query: Any,
     ) -> bytes:
         media = {"content-type": "application/json"} if sent is not None else {}
-        asked = {name: value for name, value in query.items() if value}
+        # An empty restriction is sent, and refused there: it must never be a check left out.
+        asked = {name: value for name, value in query.items() if value is not None}
+        said = self._headers | media | (headers or {})
         try:
-            answer = self._client.request(
-                method, path, content=sent, params=asked, headers=media | (headers or {})
-            )
-        except httpx.HTTPError as error:
-            raise Unreachable(f"{self._client.base_url} ({type(error).__name__})") from error
+            with httpx.Client(timeout=30, trust_env=False) as client:
+                answer = client.request(method, self._url + path, content=sent, params=asked, headers=said)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise Unreachable(f"{self._url} ({type(error).__name__})") from error
         if answer.status_code >= 400:  # noqa: PLR2004 - the first status of a refusal
             raise RefusedThere(answer.content)
         return answer.content

@@ -157,13 +157,10 @@ class App:
             counts[place] += 1
         for denied in request.denied:
             counts[_FAILURES[denied]] += 1
-        level: Level = "info"
-        if route.op is None:
-            level = "debug"
-        else:
+        if route.op:
             self._telemetry.observe(OP_LATENCY, _LATENCY[route.op], elapsed_s)
-            if reason is None and route.op in _QUIET and not request.denied:
-                level = "debug"
+        quiet = reason is None and not request.denied and route.op in _QUIET
+        level: Level = "debug" if quiet else "info"
         if self._log.writes(level):
             self._log_request(level, route, request, reply, reason)
 
@@ -213,7 +210,7 @@ def _where(error: BaseException) -> str | None:
 
 
 _UNMATCHED: Final = Route(OTHER, {})
-_QUIET: Final = frozenset({"verify", "verify_batch", "keys"})
+_QUIET: Final = frozenset({None, "verify", "verify_batch", "keys"})
 _VERIFYING: Final = frozenset({"verify", "verify_batch"})
 _INFLIGHT: Final[dict[str | None, int]] = {op: INFLIGHT.place(op) for op in OPS}
 _LATENCY: Final = {op: OP_LATENCY.place(op) for op in OPS}

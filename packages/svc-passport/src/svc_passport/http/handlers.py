@@ -230,7 +230,7 @@ class Handlers:
         return Reply(key_set.body, headers=headers), Reply(b"", status=304, headers=headers)
 
     def _gauges(self) -> list[Gauge]:
-        snapshot = self._keyring.current
+        snapshot = self._keyring.at_now()
         kept = {"vk": len(snapshot.verifying), "jwks": float(self._key_set_answer is not None)}
         age_s = time.time() - snapshot.ring.active.created_ms / 1000
         return [

@@ -1,9 +1,7 @@
 """Starting and ending the service: one worker in this process, or several in their own."""
 
-import ctypes
 import multiprocessing
 import os
-import resource
 import signal
 import time
 from collections.abc import Callable, MutableSequence
@@ -17,6 +15,7 @@ from ron_kms import Generations, KmsError
 from svc_passport import __version__
 from svc_passport.bootstrap import open_keyring
 from svc_passport.config import Config
+from svc_passport.core import leave_no_core
 from svc_passport.log import Log
 from svc_passport.serve.sockets import Addresses, CannotListen, Held, listening_beside
 from svc_passport.serve.worker import HURRY, Worker
@@ -44,7 +43,7 @@ def serve(config: Config, announce: Callable[[Addresses], None]) -> None:
         CannotListen: An address is not to be had.
         WorkerFailed: One of several workers did not start.
     """
-    _leave_no_core()
+    leave_no_core()
     log = Log(config.log.level)
     with Held(config) as held:
         if config.server.workers == 1:
@@ -166,7 +165,7 @@ class _Several:
 
 def _work(config: Config, shared: _Shared, addresses: Addresses, mine: int) -> None:
     """Run worker ``mine`` in this process."""
-    _leave_no_core()
+    leave_no_core()
     log = Log(config.log.level)
     parent = parent_process()
 
@@ -221,10 +220,3 @@ def _tell_start(config: Config, log: Log, addresses: Addresses, engine: str) -> 
             keys="in memory: they end with this process" if config.keys.store == "memory:" else "kept",
             admin_plane="also on the public address" if config.server.admin_public else "separate",
         )
-
-
-def _leave_no_core() -> None:
-    """Keep keys out of core files, by size and by the kernel's own mark (prctl(2), PR_SET_DUMPABLE)."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)
