@@ -137,8 +137,10 @@ class SqliteStore:
     def _opened(self) -> Iterator[sqlite3.Connection]:
         with _os_refusals():
             _check_file(self.path)
+        with _refusals():
+            _check_untouched(self.path)
         with _refusals(), closing(_connect(self.path)) as db:
-            _check_header(db)  # before anything is set: the file may be somebody else's
+            _check_header(db)
             _set_pragmas(db)
             yield db
 
@@ -211,6 +213,21 @@ def _check_file(path: Path) -> None:
             "store_exposed", "the store is another user's, or others may read it (its mode is not 0600)"
         )
     _check_directory(path.parent)
+
+
+def _check_untouched(path: Path) -> None:
+    """Return if the file is, or may be, a key store; whatever it is, it is not changed.
+
+    ``immutable`` takes no lock, plays no journal or WAL back and makes no file.
+    """
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True)) as db:
+        try:
+            _check_header(db)
+        except sqlite3.DatabaseError as error:
+            # In a commit, or after a crash in one, page 1 may count more pages than the file has yet: only
+            # a connection that locks and plays the journal back can tell.
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
+                raise
 
 
 def _check_header(db: sqlite3.Connection) -> None:
