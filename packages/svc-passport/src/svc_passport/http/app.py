@@ -54,9 +54,7 @@ def public_routes(handlers: Handlers) -> list[Route]:
         Route("/v1/passport/verify", {"POST": h.verify}, "verify", "Ed25519"),
         Route("/v1/passport/verify_batch", {"POST": h.verify_batch}, "verify_batch", "Ed25519"),
         Route("/v1/keys", _get(h.keys), "keys"),
-        Route("/healthz", _get(h.healthz)),
-        Route("/readyz", _get(h.readyz)),
-        Route("/version", _get(h.version)),
+        *_health_routes(handlers),
     ]
 
 
@@ -69,9 +67,15 @@ def admin_routes(handlers: Handlers) -> list[Route]:
         Route("/admin/attest", _get(h.attest), "attest"),
         Route("/metrics", _get(h.metrics)),
         Route("/openapi.json", _get(h.openapi)),
-        Route("/healthz", _get(h.healthz)),
-        Route("/readyz", _get(h.readyz)),
-        Route("/version", _get(h.version)),
+        *_health_routes(handlers),
+    ]
+
+
+def _health_routes(handlers: Handlers) -> list[Route]:
+    return [
+        Route("/healthz", _get(handlers.healthz)),
+        Route("/readyz", _get(handlers.readyz)),
+        Route("/version", _get(handlers.version)),
     ]
 
 
