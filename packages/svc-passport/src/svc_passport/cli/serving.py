@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import click
 
+from svc_passport.bootstrap import MEMORY
 from svc_passport.config import Config
 from svc_passport.serve.sockets import Addresses, CannotListen
 from svc_passport.serve.supervisor import WorkerFailed, serve
@@ -27,7 +28,7 @@ _TRY = """
     # a new key signs from now on; alice's token still verifies
     curl -s -X POST {url}/admin/rotate
 
-  Ctrl-C ends it. Nothing is kept. For a service that keeps its keys: passport init, then passport serve.
+  Ctrl-C ends it. {kept} For a closed service that keeps its keys: passport init, then passport serve.
 """
 
 
@@ -44,7 +45,8 @@ def serve_and_tell(config: Config, fail: Callable[[int, str, str | None], int]) 
         url = f"http://{addresses.public}"
         click.echo(f"svc-passport: listening on {url}")
         if config.development:
-            click.echo(_TRY.format(url=url), err=True)
+            kept = "Nothing is kept." if config.keys.store == MEMORY else "The keys are kept."
+            click.echo(_TRY.format(url=url, kept=kept), err=True)
 
     try:
         serve(config, announce)

@@ -88,7 +88,7 @@ class Worker:
             loop.add_signal_handler(number, self._end if parent is None else self._ending.set)
         loop.add_signal_handler(HURRY, self._hurry)
         if parent is not None:
-            loop.add_reader(parent, self._ending.set)
+            loop.add_reader(parent, self._orphaned, parent)
         serving = [asyncio.create_task(s.serve([own])) for s, own in zip(self._servers, sockets, strict=True)]
         await asyncio.gather(*(server.listening.wait() for server in self._servers))
         following = asyncio.create_task(self._follow_store())
@@ -102,6 +102,11 @@ class Worker:
             server.should_exit = True
         await asyncio.gather(*serving)
         following.cancel()
+
+    def _orphaned(self, parent: int) -> None:
+        """Begin to end: the supervisor is gone, and its descriptor stays readable for ever."""
+        asyncio.get_running_loop().remove_reader(parent)
+        self._ending.set()
 
     def _end(self) -> None:
         """Begin to end; the second time, end without waiting."""
@@ -138,6 +143,8 @@ class Worker:
                 trouble = None
             except KmsError as error:
                 trouble = str(error)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the next look may do
+                trouble = f"{type(error).__name__}, a fault of this program"
             if trouble != self._store_trouble:
                 self._log("error" if trouble else "info", "store", trouble=trouble or "none any more")
             self._store_trouble = trouble
