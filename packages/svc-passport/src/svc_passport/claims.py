@@ -63,9 +63,11 @@ def canonical(claims: Stamp) -> bytes:
         Refused: ``MALFORMED``: ``parse`` would refuse it.
     """
     message = _encode(claims)
-    if _plain(message) is None:
+    try:
+        parse(message)  # which finds out as well whether this form is the canonical one
+    except Refused:
         message = rfc8785.dumps(claims)
-    parse(message)
+        parse(message)
     return message
 
 

@@ -167,8 +167,9 @@ class Telemetry:
 
     def observe(self, family: Family, place: int, value: float) -> None:
         """Add a value to the histogram series at ``place``."""
-        self.counts[place + bisect_left(family.buckets, value)] += 1
-        self.counts[place + family.width - 1] += value
+        counts = self.counts
+        counts[place + bisect_left(family.buckets, value)] += 1
+        counts[place + family.width - 1] += value
 
     def exposition(self, gauges: Iterable["Gauge"]) -> bytes:
         """Return all series in Prometheus' text form.
