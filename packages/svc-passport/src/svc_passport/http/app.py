@@ -114,14 +114,14 @@ class App:
         route = self._routes.get(scope["raw_path"], _UNMATCHED)
         request = Request(scope, receive)
         counts, inflight = self._telemetry.counts, _INFLIGHT.get(route.op)
-        if inflight:
+        if inflight is not None:
             counts[inflight] += 1
         try:
             reply = await self._answer(route, request)
         except Disconnected:
             return None
         finally:
-            if inflight:
+            if inflight is not None:
                 counts[inflight] -= 1
         self._tell(route, request, reply, time.perf_counter() - started_s)
         return reply
