@@ -26,13 +26,14 @@ from ron_kms.generations import Generations
 from ron_kms.jwks import KeySet
 from ron_kms.keyring import Keyring, Policy, Signed, create
 from ron_kms.kid import KID_CHARS_MAX, Kid, check_namespace
+from ron_kms.private_file import write_private
 from ron_kms.publickey import import_public_key
 from ron_kms.ring import State
-from ron_kms.seal_key import make_seal_key, read_seal_key, write_private
+from ron_kms.seal_key import make_seal_key, read_seal_key
 from ron_kms.sealed import seal, unseal
 from ron_kms.secret import Secret
 from ron_kms.snapshot import Attested, Snapshot
-from ron_kms.stores import KeyStore
+from ron_kms.stores import KeyStore, is_idempotency_key
 
 __all__ = [
     "KID_CHARS_MAX",
@@ -69,6 +70,7 @@ __all__ = [
     "check_namespace",
     "create",
     "import_public_key",
+    "is_idempotency_key",
     "make_seal_key",
     "read_seal_key",
     "seal",

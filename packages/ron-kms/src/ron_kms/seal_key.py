@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ron_kms.entropy import Entropy, system
 from ron_kms.errors import StoreRefused
+from ron_kms.private_file import write_private
 from ron_kms.sealed import SEAL_KEY_BYTES
 from ron_kms.secret import Secret
 
@@ -49,26 +50,3 @@ def make_seal_key(path: Path, *, entropy: Entropy = system) -> Secret:
     with suppress(FileExistsError):
         write_private(path, entropy(SEAL_KEY_BYTES))
     return read_seal_key(path)
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Write a new file of mode 0600 that appears complete or not at all, durably.
-
-    Raises:
-        FileExistsError: Something is there already; it stays as it is.
-    """
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(8).hex()}")
-    try:
-        opened = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(opened, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(opened)
-        os.link(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

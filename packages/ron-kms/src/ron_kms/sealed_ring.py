@@ -7,6 +7,7 @@ earlier day, put back where its version has been revoked since, does not open.
 
 import struct
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from blake3 import blake3
 from nacl.bindings import crypto_sign_seed_keypair
@@ -46,7 +47,7 @@ def seal_ring(
             str(v.kid), ALGORITHM, v.kid.number, v.public_key, v.state, v.created_ms, v.retire_at_ms, b""
         )
         seed = seeds[v.kid].reveal() if v.state in SIGNS_SOMEDAY else b""
-        return _with_blob(row, seal(key, seed, _version_aad(row), now_ms=now_ms, entropy=entropy))
+        return replace(row, blob=seal(key, seed, _version_aad(row), now_ms=now_ms, entropy=entropy))
 
     versions = tuple(unchanged.get(v) or sealed(v) for v in ring.versions)
     aad = _manifest_aad(generation, versions)
@@ -116,12 +117,6 @@ def _opens(row: SealedVersion, key: Secret) -> bool:
     except (SealError, TypeError, struct.error, AttributeError):
         return False
     return True
-
-
-def _with_blob(row: SealedVersion, blob: bytes) -> SealedVersion:
-    return SealedVersion(
-        row.kid, row.algorithm, row.number, row.public_key, row.state, row.created_ms, row.retire_at_ms, blob
-    )
 
 
 def _version_aad(row: SealedVersion) -> bytes:

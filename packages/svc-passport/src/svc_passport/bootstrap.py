@@ -165,5 +165,8 @@ def _seal_key(config: Config, store: KeyStore) -> Secret:
         seal_key = Secret(system(SEAL_KEY_BYTES))
         create(store, seal_key, config.passport.namespace)
         return seal_key
-    store.load()  # a missing store is a better word than the missing seal key that comes with it
-    return read_seal_key(Path(config.seal.key_file))
+    try:
+        return read_seal_key(Path(config.seal.key_file))
+    except StoreRefused:
+        store.load()  # a missing store is a better word than the missing seal key that comes with it
+        raise

@@ -51,9 +51,14 @@ def parse(message: bytes) -> Claims:
             names all begin with a lowercase letter.
     """
     claims = _known_only(message) or _with_others(message)
-    if len(claims.aud) > 1 and len(set(claims.aud)) != len(claims.aud):
+    if repeats(claims.aud):
         raise Refused(Reason.MALFORMED, fault=Fault.CLAIMS)
     return claims
+
+
+def repeats(aud: list[str]) -> bool:
+    """Tell whether an audience stands twice."""
+    return len(aud) > 1 and len(set(aud)) != len(aud)
 
 
 def canonical(claims: Stamp) -> bytes:

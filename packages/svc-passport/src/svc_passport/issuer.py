@@ -111,17 +111,15 @@ def _checked(asked: Stamp, rules: Rules) -> _Asked:
     except msgspec.ValidationError:
         raise Refused(Reason.MALFORMED, fault=Fault.CLAIMS) from None
     # Claim names are looked at again when the message is read back; here they come before the lifetime.
-    if not all("a" <= name[:1] <= "z" for name in asked) or _repeats(known.aud):
+    if not all("a" <= name[:1] <= "z" for name in asked) or (
+        isinstance(known.aud, list) and claims.repeats(known.aud)
+    ):
         raise Refused(Reason.MALFORMED, fault=Fault.CLAIMS)
     if (known.ttl_s or 0) > rules.max_ttl_s:
         raise Refused(Reason.TTL_TOO_LONG)
     if any(scope.startswith(RESERVED_SCOPE) for scope in known.scopes or ()):
         raise Refused(Reason.SCOPE_DENIED)
     return known
-
-
-def _repeats(aud: str | list[str] | msgspec.UnsetType) -> bool:
-    return isinstance(aud, list) and len(set(aud)) != len(aud)
 
 
 def _message(brought: Stamp, kid: str, rules: Rules, now_s: int, ttl_s: int, jti: str) -> bytes:

@@ -3,6 +3,7 @@
 A store sees sealed blobs only. It neither opens them nor knows what they hold.
 """
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -47,6 +48,14 @@ class Idempotency:
     key: str  # 1 to 128 visible ASCII characters
     kid: str  # the version that the change made active: the answer is kept as long as it
     answer: bytes  # sealed
+
+
+_is_idempotency_key = re.compile(r"[\x21-\x7e]{1,128}").fullmatch
+
+
+def is_idempotency_key(text: str) -> bool:
+    """Tell whether ``text`` is 1 to 128 visible ASCII characters."""
+    return _is_idempotency_key(text) is not None
 
 
 class KeyStore(Protocol):

@@ -19,6 +19,7 @@ from types import NoneType, UnionType
 from typing import Final
 
 from ron_kms.errors import GenerationMoved, StoreBusy, StoreRefused
+from ron_kms.private_file import sync_directory
 from ron_kms.stores import Idempotency, SealedRing, SealedVersion, Stored
 
 APPLICATION_ID = 0x524B4D53
@@ -121,7 +122,7 @@ class SqliteStore:
                     db.executemany(_UPSERT, [_row(version) for version in ring.versions])
             with _os_refusals():
                 os.link(draft, self.path, follow_symlinks=False)
-                _sync_directory(self.path.parent)
+                sync_directory(self.path.parent)
         finally:
             draft.unlink(missing_ok=True)
 
@@ -245,14 +246,6 @@ def _check_directory(path: Path) -> None:
     found = path.stat()
     if found.st_mode & 0o022 or found.st_uid not in (os.geteuid(), 0):
         raise StoreRefused("store_exposed", "others may write in the store's directory")
-
-
-def _sync_directory(path: Path) -> None:
-    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
 
 
 def _are(rows: Sequence[tuple[object, ...]], types: tuple[type | UnionType, ...]) -> bool:

@@ -4,7 +4,6 @@ Exit 0: done. 1: refused. 2: misused.
 """
 
 import os
-import re
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -14,7 +13,7 @@ from typing import BinaryIO, Final, NoReturn, Protocol
 import click
 import msgspec
 
-from ron_kms import KmsError, StoreRefused, write_private
+from ron_kms import KmsError, StoreRefused, is_idempotency_key, write_private
 from svc_passport.bootstrap import MEMORY, make_store
 from svc_passport.capability import ADMIN, SCOPES
 from svc_passport.cli.local import Local, version_here
@@ -248,7 +247,7 @@ def _keys(url: str | None, capability_file: Path | None) -> int:
 @_where
 def _rotate(force: bool, idempotency_key: str | None, url: str | None, capability_file: Path | None) -> int:
     """Let the next key sign, and publish a new next one."""
-    if idempotency_key is not None and not _is_idempotency_key(idempotency_key):
+    if idempotency_key is not None and not is_idempotency_key(idempotency_key):
         raise click.BadParameter("is 1 to 128 visible ASCII characters", param_hint="--idempotency-key")
     _answer(_verbs(url, capability_file).rotate(force=force, idempotency_key=idempotency_key))
     return 0
@@ -325,9 +324,6 @@ def _version(url: str | None) -> int:
     """Print what this program, or the service there, is."""
     _answer(version_here(_config()) if url is None else _remote(url, None).version())
     return 0
-
-
-_is_idempotency_key: Final = re.compile(r"[\x21-\x7e]{1,128}").fullmatch
 
 
 def _write_capability(file: Path, token: str) -> None:

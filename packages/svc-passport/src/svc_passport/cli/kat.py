@@ -12,24 +12,17 @@ import msgspec
 from ron_kms import Keyring, Secret, seal
 from ron_kms.entropy import unsafe_seeded
 from svc_passport.answers import detail
-from svc_passport.bootstrap import keyring_in_memory
+from svc_passport.bootstrap import keyring_in_memory, rules_of
+from svc_passport.config import Config
 from svc_passport.http import body
 from svc_passport.issuer import issue
-from svc_passport.rules import Expected, Rules
+from svc_passport.rules import Expected
 from svc_passport.verifier import Ask, verify_many
 
 NOW_S: Final = 1_767_225_600
 """2026-01-01T00:00:00Z: the vectors' clock stands still."""
 
-_RULES: Final = Rules(
-    issuer="svc-passport",
-    default_ttl_s=3600,
-    max_ttl_s=86400,
-    clock_skew_s=120,
-    capability_max_ttl_s=7776000,
-    max_msg_bytes=4096,
-    require_aud=True,
-)
+_RULES: Final = rules_of(Config())
 _CLAIMS: Final[tuple[dict[str, Any], ...]] = (
     {},
     {"sub": "alice", "aud": "svc-a", "scopes": ["read", "write"]},

@@ -51,11 +51,7 @@ def serve_and_tell(config: Config, fail: Callable[[int, str, str | None], int]) 
     try:
         serve(config, announce)
     except CannotListen as error:
-        return fail(
-            1,
-            str(error),
-            _TAKEN,
-        )
+        return fail(1, str(error), _TAKEN)
     except WorkerFailed as error:
         return fail(1, str(error), "the log above says why")
     return 0

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 
-from ron_kms import Keyring, KeySet, Kid, KmsError
+from ron_kms import Keyring, KeySet, Kid, KmsError, is_idempotency_key
 from svc_passport import strict_json
 from svc_passport.answers import Answers, detail
 from svc_passport.capability import ANONYMOUS_IN_DEVELOPMENT, ATTEST, ISSUE, REVOKE, ROTATE, Caller, caller_of
@@ -245,9 +245,10 @@ def _idempotency_key(request: Request) -> str | None:
     key = request.header(b"idempotency-key")
     if key is None:
         return None
-    if not _is_idempotency_key(key):
+    text = key.decode("latin-1")
+    if not is_idempotency_key(text):
         raise Refused(Reason.MALFORMED, fault=Fault.HEADER)
-    return key.decode("ascii")
+    return text
 
 
 def _matches(request: Request, etag: str) -> bool:
@@ -264,7 +265,6 @@ _TRUE: Final = Reply(b"true")
 _FALSE: Final = Reply(b"false")
 _ALIVE: Final = Reply(b'{"ok":true}')
 _READY: Final = Reply(b'{"ready":true}')
-_is_idempotency_key: Final = re.compile(rb"[\x21-\x7e]{1,128}").fullmatch
 _ENTITY_TAG: Final = rb'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")'
 _entity_tags: Final = re.compile(_ENTITY_TAG).findall
 _is_entity_tags: Final = re.compile(
