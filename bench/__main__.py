@@ -9,7 +9,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from bench import coalescing, split, startup, verify_issue_batch, workers
+from bench import coalescing, envelopes, split, startup, verify_issue_batch, workers
 from bench.load import Pace
 from bench.servers import LOAD_CORE, ROOT, SERVER_CORE, BenchError, note
 
@@ -19,6 +19,7 @@ QUESTIONS = {
     "coalescing": coalescing.run,
     "workers": workers.run,
     "startup": startup.run,
+    "envelopes": envelopes.run,
 }
 
 

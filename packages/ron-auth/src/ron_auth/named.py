@@ -95,7 +95,8 @@ def pack(env: Envelope) -> bytes:
     """
     if len(env.tag) != TAG_BYTES:
         raise Malformed("a tag that is not 32 bytes")
-    values.write(env.header, env.payload)
+    for value in (env.header, env.payload):
+        values.write(value)  # what ``unpack`` would refuse is not written
     data = b"\x8b" + mac_input(env)[1:] + b"\xa3tag" + values.encode(tuple(env.tag))
     if len(data) > WIRE_BYTES_MAX:
         raise Malformed("more than 64 KiB")
@@ -117,7 +118,6 @@ def unpack(data: bytes) -> Envelope:
         raise Malformed("not the fields of an envelope") from error
     if values.encode(signed) != data:
         raise Malformed("not canonical")
-    header, payload = values.read(b"\x92" + bytes(signed.header) + bytes(signed.payload))
     return Envelope(
         signed.plane,
         signed.origin_svc,
@@ -127,7 +127,7 @@ def unpack(data: bytes) -> Envelope:
         bytes(signed.nonce),
         signed.iat,
         signed.exp,
-        header,
-        payload,
+        values.read(bytes(signed.header)),
+        values.read(bytes(signed.payload)),
         bytes(signed.tag),
     )

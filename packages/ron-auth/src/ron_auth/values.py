@@ -16,15 +16,29 @@ _MAPS = bytes([*range(0x80, 0x90), 0xDE, 0xDF])
 _CONTAINERS = bytes([*_MAPS, *range(0x90, 0xA0), 0xDC, 0xDD])  # and arrays
 _EXTENSIONS = bytes([0xC7, 0xC8, 0xC9, 0xD4, 0xD5, 0xD6, 0xD7, 0xD8])
 _SCALARS = bytes(head for head in range(256) if head not in _CONTAINERS + _EXTENSIONS)
+_LEAVES = frozenset(bytes([head]) for head in _SCALARS)
 
-_FIXED = dict.fromkeys(range(256), 1)  # nil, bools and small integers are one byte
-"""Bytes of a value whose head tells its size."""
-_FIXED.update({0xA0 | length: 1 + length for length in range(32)})
-_FIXED.update({0xCA: 5, 0xCB: 9, 0xCC: 2, 0xCD: 3, 0xCE: 5, 0xCF: 9, 0xD0: 2, 0xD1: 3, 0xD2: 5, 0xD3: 9})
-
-_COUNTED = dict.fromkeys(range(0x80, 0xA0), 0)  # the count is in the head
-"""Bytes of the length or count that follows the head."""
+_COUNTED = dict.fromkeys(range(0x80, 0xA0), 0)  # in the head itself
+"""Bytes of the length or count that follows the head of a text, a binary or a container."""
 _COUNTED.update({0xC4: 1, 0xC5: 2, 0xC6: 4, 0xD9: 1, 0xDA: 2, 0xDB: 4, 0xDC: 2, 0xDD: 4, 0xDE: 2, 0xDF: 4})
+
+_SIZES = [0 if head in _EXTENSIONS or head in _COUNTED else 1 for head in range(256)]
+"""Bytes of a value whose head tells its size; 0 where it does not."""
+for _head, _size in {
+    0xCA: 5,
+    0xCB: 9,
+    0xCC: 2,
+    0xCD: 3,
+    0xCE: 5,
+    0xCF: 9,
+    0xD0: 2,
+    0xD1: 3,
+    0xD2: 5,
+    0xD3: 9,
+}.items():
+    _SIZES[_head] = _size
+for _length in range(32):
+    _SIZES[0xA0 | _length] = 1 + _length
 
 
 def _refuse_extension(_code: int, _data: memoryview) -> NoReturn:
@@ -47,76 +61,79 @@ UNWRITABLE = (TypeError, ValueError, OverflowError, RecursionError)
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What a decoder raises for what is not MessagePack, or not of the type."""
 
-_decode = msgspec.msgpack.Decoder(tuple[Any, Any], ext_hook=_refuse_extension).decode
+_decode = msgspec.msgpack.Decoder(ext_hook=_refuse_extension).decode
 
 
-def read(body: bytes) -> tuple[Any, Any]:
-    """Return the header and payload that ``body``, an array of these two, spells.
+def read(raw: bytes) -> Any:
+    """Return the value that ``raw`` spells.
 
     Raises:
-        Malformed: not MessagePack, not canonical, or more than ``check_nesting`` lets pass.
+        Malformed: not one MessagePack value, not canonical, or more than ``check_nesting`` lets pass.
     """
-    check_nesting(body)
+    check_nesting(raw)
     try:
-        header, payload = both = _decode(body)
+        value = _decode(raw)
     except UNREADABLE as error:
         raise Malformed("not MessagePack") from error
-    if encode(both) != body:
+    if encode(value) != raw:
         raise Malformed("not canonical")
-    return header, payload
+    return value
 
 
-def write(header: object, payload: object) -> bytes:
-    """Return the canonical bytes of the array of the two.
+def write(value: object) -> bytes:
+    """Return the value's canonical bytes.
 
     Raises:
-        Malformed: MessagePack does not carry them, or ``read`` would refuse them.
+        Malformed: MessagePack does not carry it, or ``read`` would refuse it.
     """
     try:
-        body = encode((header, payload))
+        raw = encode(value)
     except UNWRITABLE as error:
         raise Malformed("a value that MessagePack does not carry") from error
-    check_nesting(body)
-    return body
+    check_nesting(raw)
+    return raw
 
 
-def check_nesting(body: bytes) -> None:
-    """Return only if decoding ``body`` is harmless. What else may be wrong with it is for the decoder to say.
+def check_nesting(raw: bytes) -> None:
+    """Return only if decoding ``raw`` is harmless. What else may be wrong with it is for the decoder to say.
 
-    Most bodies are seen to be harmless from their bytes alone, at C speed: nine bytes that could be heads of
-    containers nest nine deep at most, and there are no more values than bytes.
+    Most values are seen to be harmless from their bytes alone, at C speed: texts, binaries and numbers by
+    their head; and eight bytes that could be heads of containers nest eight deep at most.
 
     Raises:
         Malformed: nested deeper than ``DEPTH_MAX``, more than ``VALUES_MAX`` values, or an extension type.
     """
-    heads = body.translate(None, _SCALARS)
-    if len(heads) > 1 + DEPTH_MAX or len(body) > VALUES_MAX or heads.translate(None, _CONTAINERS):
-        _walk(body)
+    if raw[:1] in _LEAVES:
+        return
+    heads = raw.translate(None, _SCALARS)
+    if len(heads) > DEPTH_MAX or len(raw) > VALUES_MAX or heads.translate(None, _CONTAINERS):
+        _walk(raw)
 
 
-def _walk(body: bytes) -> None:
-    at = values = 0
-    lacking: list[int] = []  # of each open container, how many values are still to come
-    while at < len(body):
-        head = body[at]
-        values += 1
-        if values > VALUES_MAX:
-            raise Malformed("too many values")
-        if head in _EXTENSIONS:
+def _walk(raw: bytes) -> None:
+    """Go from head to head, building nothing."""
+    at, left, values = 0, 1, 1
+    outer: list[int] = []  # how many values the open containers still lack, but for the innermost: ``left``
+    while left and at < len(raw):
+        left -= 1
+        head = raw[at]
+        if size := _SIZES[head]:
+            at += size
+        elif (width := _COUNTED.get(head)) is None:
             raise Malformed("an extension type")
-        if lacking:
-            lacking[-1] -= 1
-        width = _COUNTED.get(head)
-        if width is None:
-            at += _FIXED[head]
         else:
-            count = int.from_bytes(body[at + 1 : at + 1 + width], "big") if width else head & 0x0F
+            count = int.from_bytes(raw[at + 1 : at + 1 + width], "big") if width else head & 0x0F
             at += 1 + width
-            if head not in _CONTAINERS:
-                at += count
-            elif len(lacking) > DEPTH_MAX:
-                raise Malformed("nested too deep")
+            if head in _CONTAINERS:
+                count *= 2 if head in _MAPS else 1
+                values += count
+                if values > VALUES_MAX:
+                    raise Malformed("too many values")
+                if len(outer) == DEPTH_MAX:
+                    raise Malformed("nested too deep")
+                outer.append(left)
+                left = count
             else:
-                lacking.append(count * (2 if head in _MAPS else 1))
-        while lacking and not lacking[-1]:
-            lacking.pop()
+                at += count
+        while not left and outer:
+            left = outer.pop()

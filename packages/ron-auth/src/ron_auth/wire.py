@@ -1,7 +1,7 @@
 """The wire form: bytes to structures and back. The only module that knows this layout.
 
     offset 0      1                                                       len-32      len
-           | 0x01 | MessagePack array of 12                              | tag, 32 B |
+           | 0x01 | MessagePack array of 13                              | tag, 32 B |
            |<--------------------- signed, after the label ------------->|
 
     the array, in this order:
@@ -16,7 +16,8 @@
     scopes         array of str
     nonce          bin of 16
     iat, exp       integers, signed, 64 bits: seconds since the Unix epoch
-    body           array of two: header and payload, any values
+    header         any value
+    payload        any value
 
     tag = HMAC-SHA256(key, "ron-auth/wire/v1" ‖ bytes 0 to len-32)
 
@@ -57,7 +58,8 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     nonce: Nonce
     iat: Seconds
     exp: Seconds
-    body: msgspec.Raw
+    header: msgspec.Raw
+    payload: msgspec.Raw
 
 
 class Sealed(msgspec.Struct, frozen=True):
@@ -117,7 +119,8 @@ def write(env: Envelope, epoch: int, audience: str | None) -> bytes:
         env.nonce,
         env.iat,
         env.exp,
-        msgspec.Raw(values.write(env.header, env.payload)),
+        msgspec.Raw(values.write(env.header)),
+        msgspec.Raw(values.write(env.payload)),
     )
     try:
         signed = bytes([VERSION]) + values.encode(claim)
@@ -129,10 +132,10 @@ def write(env: Envelope, epoch: int, audience: str | None) -> bytes:
 
 
 def parse(wire: bytes) -> Claim:
-    """Return the array with its body unread: bounds and shape, no meaning.
+    """Return the array with header and payload unread: bounds and shape, no meaning.
 
     Raises:
-        Malformed: too long, of another version, or not these 12 fields.
+        Malformed: too long, of another version, or not these 13 fields.
     """
     if not TAG_BYTES < len(wire) <= WIRE_BYTES_MAX:
         raise Malformed("shorter than a tag, or more than 64 KiB")
@@ -152,7 +155,6 @@ def read(wire: bytes, claim: Claim) -> Envelope:
     """
     if values.encode(claim) != wire[1:-TAG_BYTES]:
         raise Malformed("not canonical")
-    header, payload = values.read(bytes(claim.body))
     return Envelope(
         claim.plane,
         claim.origin_svc,
@@ -162,7 +164,7 @@ def read(wire: bytes, claim: Claim) -> Envelope:
         claim.nonce,
         claim.iat,
         claim.exp,
-        header,
-        payload,
+        values.read(bytes(claim.header)),
+        values.read(bytes(claim.payload)),
         wire[-TAG_BYTES:],
     )
