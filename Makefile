@@ -7,14 +7,14 @@ SHELL := bash
 UV_VERSION := 0.13.9
 UV := .tools/bin/uv
 PYTHON := .venv/bin/python
-RIVAL := bench/rivals/axum
+CRATES := bench/rivals/axum tests/interop/envelopes
 HAS_CARGO := $(shell command -v cargo)
 
 export UV_PYTHON_DOWNLOADS := never
 export UV_PYTHON_PREFERENCE := only-system
 export UV_PROJECT_ENVIRONMENT := .venv
 
-.PHONY: help serve test check format smoke bench campaign-restart campaign-rotation clean
+.PHONY: help serve test check format smoke bench fuzz campaign-restart campaign-rotation clean
 
 help: ## these lines
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -33,7 +33,7 @@ serve: .venv/.synced ## run the service in the development profile, and say what
 	@.venv/bin/passport serve --dev
 
 test: .venv/.synced ## every test
-	@scripts/need.sh curl
+	@scripts/need.sh curl redis-server
 	.venv/bin/pytest
 
 check: .venv/.synced ## format, lint, strict types, import contracts; Rust too, where cargo is
@@ -42,11 +42,12 @@ check: .venv/.synced ## format, lint, strict types, import contracts; Rust too, 
 	.venv/bin/mypy --no-error-summary
 	@.venv/bin/lint-imports --no-cache > .tools/imports.log || { cat .tools/imports.log; exit 1; }
 ifneq ($(HAS_CARGO),)
-	cd $(RIVAL) && cargo fmt --check
-	cd $(RIVAL) && cargo clippy --locked --all-targets --quiet -- -D warnings -W clippy::pedantic
-	cd $(RIVAL) && cargo test --locked --quiet
+	@for crate in $(CRATES); do (cd $$crate && set -x && \
+		cargo fmt --check && \
+		cargo clippy --locked --all-targets --quiet -- -D warnings -W clippy::pedantic && \
+		cargo test --locked --quiet) || exit 1; done
 else
-	@echo "no cargo here: the Rust rival of the benchmark is not checked"
+	@echo "no cargo here: the Rust programs of benchmark and interop test are not checked"
 endif
 
 format: .venv/.synced ## put the code into its form
@@ -61,6 +62,9 @@ bench: .venv/.synced ## what it costs, beside a bare ASGI app and a Rust service
 	@scripts/need.sh wrk util-linux
 	$(PYTHON) -m bench
 
+fuzz: .venv/.synced ## ten minutes of bytes that somebody might send as an envelope; docs/campaigns/envelope-fuzz.md
+	$(PYTHON) scripts/fuzz_envelopes.py --seconds 600
+
 campaign-restart: .venv/.synced ## kill -9 in a stream of rotations, 50 times; docs/campaigns/restart.md
 	$(PYTHON) scripts/campaign_restart.py
 
@@ -68,4 +72,4 @@ campaign-rotation: .venv/.synced ## rotations every 50 ms under load, two minute
 	$(PYTHON) scripts/campaign_rotation.py
 
 clean: ## away with everything that was made
-	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis dist $(RIVAL)/target
+	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis dist $(CRATES:%=%/target)
