@@ -131,8 +131,9 @@ def _walk(raw: bytes) -> None:
                     raise Malformed("too many values")
                 if len(outer) == DEPTH_MAX:
                     raise Malformed("nested too deep")
-                outer.append(left)
-                left = count
+                if count:
+                    outer.append(left)
+                    left = count
             else:
                 at += count
         while not left and outer:
