@@ -12,6 +12,9 @@ from ron_auth.errors import BadTag, Crypto
 from ron_auth.limits import KEY_BYTES
 from ron_auth.mac import Mac
 
+_Name = tuple[str, int, str | None, int]
+"""Service, instance, audience, epoch."""
+
 
 class KeyDeriver(Protocol):
     """Who knows the key of every sender. ``ron_kms.origin_keys`` has two."""
@@ -75,8 +78,8 @@ class KeyCache:
 
     What is kept is not the key but two SHA-256 states made from it, which forge as well as the key does.
     OpenSSL overwrites a state when it is dropped. The 32 bytes the deriver returned are dropped too, but
-    Python does not
-    overwrite bytes: traces of a key may stay in this process's memory until that is used for something else.
+    Python overwrites no bytes: traces of a key may stay in this process's memory until it is used for
+    something else.
     """
 
     def __init__(self, deriver: KeyDeriver, *, capacity: int = 1024) -> None:
@@ -84,36 +87,35 @@ class KeyCache:
             raise ValueError("capacity is at least 1")
         self._deriver = deriver
         self._capacity = capacity
-        self._kept: dict[tuple[str, int, str | None, int], Mac] = {}
+        self._kept: dict[_Name, Mac] = {}  # replaced when it is cleared
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._kept)
 
     def clear(self) -> None:
-        """Forget every key."""
-        with self._lock:
-            self._kept.clear()
+        """Forget every key, also of verifications under way."""
+        self._kept = {}
 
     def tag(self, svc: str, instance: UUID, audience: str | None, epoch: int, message: bytes) -> bytes:
         """See ``tag`` of this module; a signer's own key is kept."""
-        name = (svc, instance.int, audience, epoch)
-        kept = self._kept.get(name)
+        name, keys = (svc, instance.int, audience, epoch), self._kept
+        kept = keys.get(name)
         if kept is None:
             kept = Mac(_derive(self._deriver, svc, instance, audience, epoch))
-            self._keep(name, kept)
+            self._keep(keys, name, kept)
         return kept.tag(message)
 
     def check(
         self, svc: str, instance: UUID, audience: str | None, epoch: int, message: bytes, received: bytes
     ) -> None:
         """See ``check`` of this module."""
-        name = (svc, instance.int, audience, epoch)
-        kept = self._kept.get(name)
+        name, keys = (svc, instance.int, audience, epoch), self._kept
+        kept = keys.get(name)
         if kept is None:
             made = Mac(_derive(self._deriver, svc, instance, audience, epoch))
             made.check(message, received)
-            self._keep(name, made)
+            self._keep(keys, name, made)
         else:
             kept.check(message, received)
 
@@ -121,11 +123,11 @@ class KeyCache:
         """See ``KeyDeriver.derive_origin_key``. Nothing is kept."""
         return self._deriver.derive_origin_key(svc, instance, epoch)
 
-    def _keep(self, name: tuple[str, int, str | None, int], kept: Mac) -> None:
+    def _keep(self, keys: dict[_Name, Mac], name: _Name, kept: Mac) -> None:
         with self._lock:
-            if len(self._kept) >= self._capacity:
-                del self._kept[next(iter(self._kept))]
-            self._kept[name] = kept
+            if len(keys) >= self._capacity:
+                del keys[next(iter(keys))]
+            keys[name] = kept
 
 
 def _derive(kd: KeyDeriver, svc: str, instance: UUID, audience: str | None, epoch: int) -> bytes:

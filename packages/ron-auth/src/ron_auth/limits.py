@@ -9,8 +9,8 @@ DEPTH_MAX = 8
 VALUES_MAX = 2048
 """Most values (keys, entries and containers counted) that header and payload may each hold.
 
-One byte of MessagePack becomes up to a hundred of Python. With this the costliest envelope takes some 3 ms and
-350 KiB to read; many small numbers travel as bytes.
+One byte of MessagePack becomes up to a hundred of Python. With this the costliest envelope takes some 3 ms
+and 350 KiB to read; many small numbers travel as bytes.
 """
 
 LIFETIME_S_MAX = 3600

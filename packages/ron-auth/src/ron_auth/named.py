@@ -1,7 +1,6 @@
 """The named form: what Rust's ``rmp_serde::to_vec_named`` makes of an envelope, and the MAC over it.
 
-A MessagePack map with the fields in their order, keys as text. Under the MAC it has ten entries, with
-``tag`` eleven:
+A MessagePack map with the fields in their order, keys as text: ten under the MAC, eleven as it travels.
 
     8a  a5 plane            "Node" | "App"
         aa origin_svc       str
@@ -68,6 +67,8 @@ def mac_input(env: Envelope) -> bytes:
     Raises:
         Malformed: a field that MessagePack does not carry.
     """
+    if type(env.origin_instance) is not UUID or type(env.plane) is not Plane:
+        raise Malformed("plane is not a Plane, or origin_instance not a UUID")
     try:
         return values.encode(
             _Unsigned(

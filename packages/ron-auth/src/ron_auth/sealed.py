@@ -1,7 +1,6 @@
 """Seal an envelope into bytes, and open bytes that somebody sent: the form for everything new.
 
-bounds and shape → audience → epoch → the tag → canonical form → the window, the sender, the scopes → the
-guard
+bounds and shape → audience, epoch → tag → canonical form → window, sender, scopes → guard
 """
 
 import time
@@ -28,8 +27,7 @@ def seal(kd: KeyDeriver, env: Envelope, *, audience: str | None = None, epoch: i
         epoch: the key epoch; the day of ``iat`` when None.
 
     Raises:
-        Malformed: a field is not what ``Envelope`` says or cannot be carried, more than 64 KiB, nested too
-            deep.
+        Malformed: a field is not what ``Envelope`` says or cannot be carried; too long, too deep, too many.
         BadTag: the deriver knows no such name.
         Crypto: the deriver failed, or gave no 32 bytes.
     """
@@ -73,7 +71,7 @@ def open(  # noqa: A001 - it opens what ``seal`` sealed; say ``ron_auth.open``
         observe: who is told of the verdict.
 
     Raises:
-        Malformed: not a wire form, not canonical, more than 64 KiB, nested too deep.
+        Malformed: not a wire form, or not canonical; too long, too deep, too many values.
         BadTag: the tag does not match, another audience, or an epoch that is neither current nor next to it.
         Crypto: the deriver failed, or gave no 32 bytes.
         Expired, WrongOrigin, MissingScope: in this order, see ``Expectations.check``.

@@ -1,6 +1,6 @@
 """Sign an envelope, and decide whether to believe one: the form that Rust and Python share.
 
-check the fields → write the MAC input → the tag → the window, the sender, the scopes → the replay guard
+write the MAC input → tag → window, sender, scopes → guard
 """
 
 import time
@@ -98,7 +98,7 @@ def verify_envelope_from_any(
         observe: who is told of the verdict.
 
     Raises:
-        Malformed: a field is not what ``Envelope`` says.
+        Malformed: a field cannot be carried.
         BadTag: the tag does not match.
         Crypto: the deriver failed, or gave no 32 bytes.
         Expired, WrongOrigin, MissingScope: in this order, see ``Expectations.check``.

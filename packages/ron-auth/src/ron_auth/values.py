@@ -1,8 +1,8 @@
 """Header and payload: any MessagePack value, in its one canonical form.
 
-Canonical means: shortest integers and lengths, floats of 64 bits, no map key twice, no extension type
-(timestamps are one). Map order is the sender's. It is told by writing the value again and comparing, once
-its nesting and size are known to be harmless.
+Canonical means: shortest integers and lengths, floats of 64 bits, no map key twice and none NaN, no extension
+type (timestamps are one). Map order is the sender's. It is told by writing the value again and comparing,
+once its nesting and size are known to be harmless.
 """
 
 from typing import Any, NoReturn
@@ -17,6 +17,8 @@ _CONTAINERS = bytes([*_MAPS, *range(0x90, 0xA0), 0xDC, 0xDD])  # and arrays
 _EXTENSIONS = bytes([0xC7, 0xC8, 0xC9, 0xD4, 0xD5, 0xD6, 0xD7, 0xD8])
 _SCALARS = bytes(head for head in range(256) if head not in _CONTAINERS + _EXTENSIONS)
 _LEAVES = frozenset(bytes([head]) for head in _SCALARS)
+
+_FLOAT = b"\xcb"
 
 _COUNTED = dict.fromkeys(range(0x80, 0xA0), 0)  # in the head itself
 """Bytes of the length or count that follows the head of a text, a binary or a container."""
@@ -77,6 +79,8 @@ def read(raw: bytes) -> Any:
         raise Malformed("not MessagePack") from error
     if encode(value) != raw:
         raise Malformed("not canonical")
+    if _FLOAT in raw:
+        _check_keys(value)
     return value
 
 
@@ -90,7 +94,7 @@ def write(value: object) -> bytes:
         raw = encode(value)
     except UNWRITABLE as error:
         raise Malformed("a value that MessagePack does not carry") from error
-    check_nesting(raw)
+    read(raw)
     return raw
 
 
@@ -108,6 +112,22 @@ def check_nesting(raw: bytes) -> None:
     heads = raw.translate(None, _SCALARS)
     if len(heads) > DEPTH_MAX or len(raw) > VALUES_MAX or heads.translate(None, _CONTAINERS):
         _walk(raw)
+
+
+def _check_keys(value: object) -> None:
+    """Return only if no map has NaN among its keys: it equals nothing, so a map may have it twice."""
+    if isinstance(value, dict):
+        for key, entry in value.items():
+            if _has_nan(key):
+                raise Malformed("NaN as a key")
+            _check_keys(entry)
+    elif isinstance(value, list):
+        for entry in value:
+            _check_keys(entry)
+
+
+def _has_nan(key: object) -> bool:
+    return key != key or (isinstance(key, tuple) and any(map(_has_nan, key)))  # noqa: PLR0124 - what NaN is
 
 
 def _walk(raw: bytes) -> None:

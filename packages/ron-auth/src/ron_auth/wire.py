@@ -107,6 +107,8 @@ def write(env: Envelope, epoch: int, audience: str | None) -> bytes:
         Malformed: a field that cannot be carried, a value ``values.write`` refuses, or more than
             ``WIRE_BYTES_MAX`` with the tag.
     """
+    if not (type(epoch) is int and 0 <= epoch < 2**64):
+        raise Malformed("an epoch that is no unsigned 64-bit int")
     claim = Claim(
         HMAC_SHA256,
         epoch,

@@ -4,12 +4,12 @@ Three keys under one hash tag, so that a cluster keeps them together:
 
     ron-auth:{<name>}:nonces   sorted set   instance ‖ nonce ‖ origin → exp
     ron-auth:{<name>}:origins  hash         origin → how many of these are its
-    ron-auth:{<name>}:memory   hash         run_id of the server; began_s, forgotten_s as in ``MemoryGuard``
+    ron-auth:{<name>}:memory   hash         run_id of the server, how many nonces are held,
+                                            began_s and forgotten_s as in ``MemoryGuard``
 
 One script looks and inserts, so two verifiers cannot both admit. A Redis that was restarted, emptied or
-replaced by its
-replica may have lost nonces: its run id is another, or ours is missing there, and the memory begins anew. A
-Redis that evicts keys would forget in silence, and is refused.
+replaced by its replica may have lost nonces: its run id is another, or it holds another number than was
+written down, and the memory begins anew. A Redis that evicts keys would forget, and is refused.
 
 Needs ``ron-auth[redis]``. Each admission is one round trip and blocks; give the client a timeout.
 """
@@ -31,34 +31,37 @@ local now, due_before = ARGV[5], ARGV[6]
 local capacity, per_origin = tonumber(ARGV[7]), tonumber(ARGV[8])
 
 local run_id = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
-local known = redis.call('HMGET', memory, 'run_id', 'began_s', 'forgotten_s')
-local began, forgotten = known[2], known[3]
-if known[1] ~= run_id then
+local known = redis.call('HMGET', memory, 'run_id', 'held', 'began_s', 'forgotten_s')
+local began, forgotten = known[3], known[4]
+local held = redis.call('ZCARD', nonces)
+if known[1] ~= run_id or tonumber(known[2]) ~= held then
   local info = redis.call('INFO', 'memory')
-  local bounded = string.match(info, '[\r\n]maxmemory:(%d+)') ~= '0'
+  local bounded = string.match(info, 'maxmemory:(%d+)') ~= '0'
   if bounded and string.match(info, 'maxmemory_policy:(%a+)') ~= 'noeviction' then return 4 end
   began = now
-  redis.call('HSET', memory, 'run_id', run_id, 'began_s', began)
+  redis.call('HSET', memory, 'run_id', run_id, 'held', held, 'began_s', began)
+  if held == 0 then redis.call('DEL', origins) end
 end
 
 local due = redis.call('ZRANGEBYSCORE', nonces, '-inf', '(' .. due_before, 'WITHSCORES', 'LIMIT', 0, 256)
-if #due > 0 then
-  forgotten = due[#due]
-  redis.call('HSET', memory, 'forgotten_s', forgotten)
-  for i = 1, #due, 2 do
-    local whose = string.sub(due[i], 33)
-    if redis.call('HINCRBY', origins, whose, -1) <= 0 then redis.call('HDEL', origins, whose) end
-    redis.call('ZREM', nonces, due[i])
-  end
+for i = 1, #due, 2 do
+  -- What frees memory comes first: a Redis without any refuses a first write that takes some.
+  redis.call('ZREM', nonces, due[i])
+  local whose = string.sub(due[i], 33)
+  if redis.call('HINCRBY', origins, whose, -1) <= 0 then redis.call('HDEL', origins, whose) end
+  held = held - 1
+  forgotten = due[i + 1]
 end
+if #due > 0 then redis.call('HSET', memory, 'held', held, 'forgotten_s', forgotten) end
 
 if redis.call('ZSCORE', nonces, name) then return 1 end
 if iat_less_skew <= tonumber(began) then return 2 end
 if forgotten and tonumber(exp) <= tonumber(forgotten) then return 2 end
-if redis.call('ZCARD', nonces) >= capacity then return 3 end
+if held >= capacity then return 3 end
 if tonumber(redis.call('HGET', origins, origin) or 0) >= per_origin then return 3 end
 redis.call('ZADD', nonces, exp, name)
 redis.call('HINCRBY', origins, origin, 1)
+redis.call('HSET', memory, 'held', held + 1)
 return 0
 """
 
