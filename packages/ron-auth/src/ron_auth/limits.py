@@ -19,6 +19,8 @@ LIFETIME_S_MAX = 3600
 EPOCH_S = 86_400
 """Seconds in an epoch when nobody says otherwise: a day of UTC."""
 
+EPOCH_MAX = 2**64 - 1
+
 NONCE_BYTES = 16
 KEY_BYTES = 32
 TAG_BYTES = 32

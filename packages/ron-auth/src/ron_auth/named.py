@@ -67,8 +67,12 @@ def mac_input(env: Envelope) -> bytes:
     Raises:
         Malformed: a field that MessagePack does not carry.
     """
-    if type(env.origin_instance) is not UUID or type(env.plane) is not Plane:
-        raise Malformed("plane is not a Plane, or origin_instance not a UUID")
+    if (
+        type(env.origin_instance) is not UUID
+        or type(env.plane) is not Plane
+        or type(env.origin_svc) is not str
+    ):
+        raise Malformed("plane, origin_svc or origin_instance is not a Plane, str or UUID")
     try:
         return values.encode(
             _Unsigned(

@@ -8,12 +8,15 @@ from ron_auth.envelope import Envelope
 from ron_auth.errors import Expired, MissingScope, VerifyError, WrongOrigin
 from ron_auth.replay import ReplayGuard
 
+_COLLECTIONS = frozenset({tuple, list, set, frozenset})
+
 
 class Expectations(msgspec.Struct, frozen=True, gc=False):
     """What a verifier asks of an envelope whose tag has held.
 
     Raises:
-        TypeError: one string where a collection of strings belongs; it would be searched for substrings.
+        TypeError: something else than a collection of strings where one belongs (one string would be searched
+            for substrings, an iterator would ask nothing the second time), or than an int.
         ValueError: a negative skew.
     """
 
@@ -25,8 +28,13 @@ class Expectations(msgspec.Struct, frozen=True, gc=False):
     guard: ReplayGuard | None  # who remembers nonces
 
     def __post_init__(self) -> None:
-        if isinstance(self.senders, str) or isinstance(self.scopes, str):
-            raise TypeError("senders and scopes are collections of strings, not one string")
+        for names in (self.senders, self.scopes):
+            if type(names) not in _COLLECTIONS and not _is_collection(names):
+                raise TypeError("senders and scopes are collections of strings")
+        if type(self.now_s) is not int or type(self.max_clock_skew_s) is not int:
+            raise TypeError("now_s and max_clock_skew_s are ints")
+        if self.max_lifetime_s is not None and type(self.max_lifetime_s) is not int:
+            raise TypeError("max_lifetime_s is an int or None")
         if self.max_clock_skew_s < 0:
             raise ValueError("max_clock_skew_s is negative")
 
@@ -56,3 +64,7 @@ class Expectations(msgspec.Struct, frozen=True, gc=False):
         except VerifyError as refused:
             refused.origin = env.origin_svc
             raise
+
+
+def _is_collection(names: object) -> bool:
+    return isinstance(names, Collection) and not isinstance(names, str | bytes | bytearray)

@@ -76,9 +76,14 @@ def open(  # noqa: A001 - it opens what ``seal`` sealed; say ``ron_auth.open``
         Crypto: the deriver failed, or gave no 32 bytes.
         Expired, WrongOrigin, MissingScope: in this order, see ``Expectations.check``.
         Replayed, Forgotten, GuardFull, GuardDown: see ``ReplayGuard.admit``.
-        TypeError: ``senders`` or ``scopes`` is one string.
+        TypeError: ``wire`` is not bytes-like, ``senders`` or ``scopes`` no collection of strings,
+            ``audience`` no str, a number no int.
         ValueError: a negative skew.
     """
+    if not isinstance(wire, bytes):
+        wire = bytes(memoryview(wire))
+    if not (audience is None or isinstance(audience, str)):
+        raise TypeError("audience is a str or None")
     if now_s is None:
         now_s = int(time.time())
     if epoch is None:

@@ -13,6 +13,7 @@ from ron_auth import keys, named
 from ron_auth.envelope import Envelope, check_fields
 from ron_auth.errors import BadTag, WrongOrigin
 from ron_auth.keys import KeyDeriver
+from ron_auth.limits import EPOCH_MAX
 from ron_auth.observe import Observer, observed
 from ron_auth.policy import Expectations
 from ron_auth.replay import ReplayGuard
@@ -103,7 +104,7 @@ def verify_envelope_from_any(
         Crypto: the deriver failed, or gave no 32 bytes.
         Expired, WrongOrigin, MissingScope: in this order, see ``Expectations.check``.
         Replayed, Forgotten, GuardFull, GuardDown: see ``ReplayGuard.admit``.
-        TypeError: ``allowed_senders`` or ``required_scopes`` is one string.
+        TypeError: ``allowed_senders`` or ``required_scopes`` is no collection of strings, a number no int.
         ValueError: a negative skew.
     """
     now_s = int(time.time()) if now_s is None else now_s
@@ -114,6 +115,8 @@ def verify_envelope_from_any(
 
 
 def _verify(kd: KeyDeriver, epoch: int, adjacent: bool, expected: Expectations, env: Envelope) -> Envelope:
+    if type(epoch) is not int:
+        raise TypeError("epoch is an int")
     message = named.mac_input(env)
     try:
         keys.check(kd, env.origin_svc, env.origin_instance, None, epoch, message, env.tag)
@@ -126,7 +129,7 @@ def _verify(kd: KeyDeriver, epoch: int, adjacent: bool, expected: Expectations, 
 
 
 def _check_adjacent(kd: KeyDeriver, epoch: int, env: Envelope, message: bytes) -> None:
-    for near in (max(epoch, 1) - 1, epoch + 1):
+    for near in (max(epoch - 1, 0), min(epoch + 1, EPOCH_MAX)):
         with suppress(BadTag):
             return keys.check(kd, env.origin_svc, env.origin_instance, None, near, message, env.tag)
     raise BadTag

@@ -44,7 +44,7 @@ for _length in range(32):
 
 
 def _refuse_extension(_code: int, _data: memoryview) -> NoReturn:
-    raise Malformed("an extension type")
+    raise Malformed("an extension type, such as a timestamp")
 
 
 def _write_plainly(value: object) -> str:
@@ -92,6 +92,8 @@ def write(value: object) -> bytes:
     """
     try:
         raw = encode(value)
+    except RecursionError as error:
+        raise Malformed("nested too deep") from error
     except UNWRITABLE as error:
         raise Malformed("a value that MessagePack does not carry") from error
     read(raw)
@@ -140,7 +142,7 @@ def _walk(raw: bytes) -> None:
         if size := _SIZES[head]:
             at += size
         elif (width := _COUNTED.get(head)) is None:
-            raise Malformed("an extension type")
+            raise Malformed("an extension type, such as a timestamp")
         else:
             count = int.from_bytes(raw[at + 1 : at + 1 + width], "big") if width else head & 0x0F
             at += 1 + width

@@ -34,7 +34,7 @@ import msgspec
 from ron_auth import values
 from ron_auth.envelope import Envelope, Nonce, Plane, Seconds
 from ron_auth.errors import Malformed
-from ron_auth.limits import TAG_BYTES, WIRE_BYTES_MAX
+from ron_auth.limits import EPOCH_MAX, TAG_BYTES, WIRE_BYTES_MAX
 
 VERSION: Final = 1
 HMAC_SHA256: Final = 1
@@ -107,7 +107,7 @@ def write(env: Envelope, epoch: int, audience: str | None) -> bytes:
         Malformed: a field that cannot be carried, a value ``values.write`` refuses, or more than
             ``WIRE_BYTES_MAX`` with the tag.
     """
-    if not (type(epoch) is int and 0 <= epoch < 2**64):
+    if not (type(epoch) is int and 0 <= epoch <= EPOCH_MAX):
         raise Malformed("an epoch that is no unsigned 64-bit int")
     claim = Claim(
         HMAC_SHA256,

@@ -35,6 +35,8 @@ class OriginKeys:
     """
 
     def __init__(self, root: Secret) -> None:
+        if not isinstance(root, Secret):
+            raise TypeError("a root secret is a Secret")
         if len(root) < ROOT_BYTES:
             raise ValueError("a root secret has at least 32 bytes")
         self._root = root
@@ -67,6 +69,8 @@ class PairKeys:
     """
 
     def __init__(self, secrets: Mapping[tuple[str, str], Secret]) -> None:
+        if not all(isinstance(secret, Secret) for secret in secrets.values()):
+            raise TypeError("a pair secret is a Secret")
         self._secrets = dict(secrets)
 
     def derive_origin_key(self, _svc: str, _instance: UUID, _epoch: int, /) -> bytes:

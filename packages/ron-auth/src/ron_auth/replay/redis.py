@@ -22,7 +22,7 @@ from ron_auth.envelope import Envelope
 from ron_auth.errors import Forgotten, GuardDown, GuardFull, Replayed
 from ron_auth.replay import CAPACITY, PER_ORIGIN
 
-_ADMITTED, _REPLAYED, _FORGOTTEN, _FULL, _DOWN = range(5)
+_ADMITTED, _REPLAYED, _FORGOTTEN, _FULL, _EVICTS = range(5)
 
 _ADMIT = """
 local nonces, origins, memory = KEYS[1], KEYS[2], KEYS[3]
@@ -74,7 +74,8 @@ class RedisGuard:
     """A ``ReplayGuard`` for all verifiers that share a Redis and a name.
 
     Args:
-        client: the caller's, with a timeout set. Redis 6.2 or later, or Valkey.
+        client: the caller's, with a timeout and without retries: one that repeats a call whose answer was
+            lost is told ``Replayed``. Redis 6.2 or later, or Valkey.
         name: tells apart guards in one Redis.
         capacity: nonces remembered at most.
         per_origin: nonces of one origin service at most.
@@ -88,6 +89,8 @@ class RedisGuard:
         capacity: int = CAPACITY,
         per_origin: int = PER_ORIGIN,
     ) -> None:
+        if not isinstance(client, redis.Redis | redis.RedisCluster):
+            raise TypeError("client is a redis.Redis or redis.RedisCluster, not an asynchronous one")
         if capacity < 1 or per_origin < 1:
             raise ValueError("capacity and per_origin are at least 1")
         if not name or "{" in name or "}" in name:
@@ -112,5 +115,9 @@ class RedisGuard:
             raise GuardFull from error
         except (redis.RedisError, OSError) as error:
             raise GuardDown from error
+        if answer == _EVICTS:
+            down = GuardDown()
+            down.add_note("this Redis has a memory limit and evicts keys: set maxmemory-policy noeviction")
+            raise down
         if answer != _ADMITTED:
-            raise {_REPLAYED: Replayed, _FORGOTTEN: Forgotten, _FULL: GuardFull}.get(answer, GuardDown)
+            raise {_REPLAYED: Replayed, _FORGOTTEN: Forgotten, _FULL: GuardFull}[answer]
