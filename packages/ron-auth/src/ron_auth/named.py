@@ -67,11 +67,7 @@ def mac_input(env: Envelope) -> bytes:
     Raises:
         Malformed: a field that MessagePack does not carry.
     """
-    if (
-        type(env.origin_instance) is not UUID
-        or type(env.plane) is not Plane
-        or type(env.origin_svc) is not str
-    ):
+    if (type(env.plane), type(env.origin_svc), type(env.origin_instance)) != (Plane, str, UUID):
         raise Malformed("plane, origin_svc or origin_instance is not a Plane, str or UUID")
     try:
         return values.encode(
