@@ -63,7 +63,7 @@ bench: .venv/.synced ## what it costs, beside a bare ASGI app and a Rust service
 	$(PYTHON) -m bench
 
 fuzz: .venv/.synced ## ten minutes of bytes that somebody might send as an envelope; docs/campaigns/envelope-fuzz.md
-	$(PYTHON) scripts/fuzz_envelopes.py --seconds 600
+	$(UV) run --quiet --locked --group fuzz python scripts/fuzz_envelopes.py --seconds 600
 
 campaign-restart: .venv/.synced ## kill -9 in a stream of rotations, 50 times; docs/campaigns/restart.md
 	$(PYTHON) scripts/campaign_restart.py

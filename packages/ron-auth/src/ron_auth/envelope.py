@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from ron_auth.errors import Malformed
-from ron_auth.limits import EPOCH_S, NONCE_BYTES
+from ron_auth.limits import EPOCH_S, NONCE_BYTES, SCOPES_MAX
 
 
 @final
@@ -44,6 +44,7 @@ _SCOPE = re.compile(r"[A-Za-z0-9._:/*-]{1,128}")
 
 
 Nonce = Annotated[bytes, msgspec.Meta(min_length=NONCE_BYTES, max_length=NONCE_BYTES)]
+Scopes = Annotated[tuple[str, ...], msgspec.Meta(max_length=SCOPES_MAX)]
 Seconds = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
 
@@ -59,7 +60,7 @@ class Envelope(msgspec.Struct, frozen=True):
     origin_svc: str
     origin_instance: UUID  # one per process start
     tenant_id: str | None
-    scopes: tuple[str, ...]
+    scopes: Scopes
     nonce: Nonce  # 16 random bytes, see ``generate_nonce``
     iat: Seconds  # since the Unix epoch, UTC; 64 bits, signed
     exp: Seconds  # same clock; the last second in which it holds
@@ -101,6 +102,8 @@ def check_fields(env: Envelope) -> None:
         raise Malformed("tenant_id is not a str or None")
     if not (type(env.scopes) is tuple and all(isinstance(scope, str) for scope in env.scopes)):
         raise Malformed("scopes is not a tuple of str")
+    if len(env.scopes) > SCOPES_MAX:
+        raise Malformed("more than 256 scopes")
     if not (type(env.nonce) is bytes and len(env.nonce) == NONCE_BYTES):
         raise Malformed("nonce is not 16 bytes")
     for moment in (env.iat, env.exp):

@@ -6,12 +6,15 @@ WIRE_BYTES_MAX = 64 * 1024
 DEPTH_MAX = 8
 """How deep header and payload may nest: a number is 0 deep, ``[]`` is 1, ``[[]]`` is 2."""
 
-VALUES_MAX = 2048
+VALUES_MAX = 1024
 """Most values (keys, entries and containers counted) that header and payload may each hold.
 
-One byte of MessagePack becomes up to a hundred of Python. With this the costliest envelope takes some 3 ms
-and 350 KiB to read; many small numbers travel as bytes.
+One byte of MessagePack becomes up to a hundred of Python. With this the costliest envelope that ``make fuzz``
+finds takes some 3 ms and 800 KiB to read; many small numbers travel as bytes.
 """
+
+SCOPES_MAX = 256
+"""Most scopes of an envelope, for the same reason."""
 
 LIFETIME_S_MAX = 3600
 """Longest ``exp - iat`` that ``open`` takes unless it is told otherwise."""

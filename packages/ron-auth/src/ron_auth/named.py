@@ -20,7 +20,7 @@ from uuid import UUID
 import msgspec
 
 from ron_auth import values
-from ron_auth.envelope import Envelope, Plane, Seconds
+from ron_auth.envelope import Envelope, Plane, Scopes, Seconds
 from ron_auth.errors import Malformed
 from ron_auth.limits import NONCE_BYTES, TAG_BYTES, WIRE_BYTES_MAX
 
@@ -49,7 +49,7 @@ class _Signed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False)
     origin_svc: str
     origin_instance: UUID
     tenant_id: str | None
-    scopes: tuple[str, ...]
+    scopes: Scopes
     nonce: Annotated[tuple[_Byte, ...], msgspec.Meta(min_length=NONCE_BYTES, max_length=NONCE_BYTES)]
     iat: Seconds
     exp: Seconds

@@ -13,7 +13,8 @@ from ron_auth.errors import Malformed
 from ron_auth.limits import DEPTH_MAX, VALUES_MAX
 
 _MAPS = bytes([*range(0x80, 0x90), 0xDE, 0xDF])
-_CONTAINERS = bytes([*_MAPS, *range(0x90, 0xA0), 0xDC, 0xDD])  # and arrays
+_ARRAYS = bytes([*range(0x90, 0xA0), 0xDC, 0xDD])
+_CONTAINERS = _MAPS + _ARRAYS
 _EXTENSIONS = bytes([0xC7, 0xC8, 0xC9, 0xD4, 0xD5, 0xD6, 0xD7, 0xD8])
 _SCALARS = bytes(head for head in range(256) if head not in _CONTAINERS + _EXTENSIONS)
 _LEAVES = frozenset(bytes([head]) for head in _SCALARS)
@@ -104,15 +105,20 @@ def check_nesting(raw: bytes) -> None:
     """Return only if decoding ``raw`` is harmless. What else may be wrong with it is for the decoder to say.
 
     Most values are seen to be harmless from their bytes alone, at C speed: texts, binaries and numbers by
-    their head; and eight bytes that could be heads of containers nest eight deep at most.
+    their head; and eight bytes that could be heads, of maps only or of arrays only, nest eight deep at most.
 
     Raises:
-        Malformed: nested deeper than ``DEPTH_MAX``, more than ``VALUES_MAX`` values, or an extension type.
+        Malformed: nested deeper than ``DEPTH_MAX``, more than ``VALUES_MAX`` values, an extension type, or a
+            container as a key. Many of these have equal hashes, and a map of such takes long to build.
     """
     if raw[:1] in _LEAVES:
         return
     heads = raw.translate(None, _SCALARS)
-    if len(heads) > DEPTH_MAX or len(raw) > VALUES_MAX or heads.translate(None, _CONTAINERS):
+    if (
+        len(raw) > VALUES_MAX
+        or len(heads) > DEPTH_MAX
+        or (heads.translate(None, _MAPS) and heads.translate(None, _ARRAYS))
+    ):
         _walk(raw)
 
 
@@ -120,7 +126,7 @@ def _check_keys(value: object) -> None:
     """Return only if no map has NaN among its keys: it equals nothing, so a map may have it twice."""
     if isinstance(value, dict):
         for key, entry in value.items():
-            if _has_nan(key):
+            if key != key:  # noqa: PLR0124 - what NaN is
                 raise Malformed("NaN as a key")
             _check_keys(entry)
     elif isinstance(value, list):
@@ -128,14 +134,10 @@ def _check_keys(value: object) -> None:
             _check_keys(entry)
 
 
-def _has_nan(key: object) -> bool:
-    return key != key or (isinstance(key, tuple) and any(map(_has_nan, key)))  # noqa: PLR0124 - what NaN is
-
-
 def _walk(raw: bytes) -> None:
     """Go from head to head, building nothing."""
-    at, left, values = 0, 1, 1
-    outer: list[int] = []  # how many values the open containers still lack, but for the innermost: ``left``
+    at, left, values, in_map = 0, 1, 1, False
+    outer: list[tuple[int, bool]] = []  # of the open containers but the innermost: left, in_map
     while left and at < len(raw):
         left -= 1
         head = raw[at]
@@ -146,17 +148,20 @@ def _walk(raw: bytes) -> None:
         else:
             count = int.from_bytes(raw[at + 1 : at + 1 + width], "big") if width else head & 0x0F
             at += 1 + width
-            if head in _CONTAINERS:
-                count *= 2 if head in _MAPS else 1
+            if head not in _CONTAINERS:
+                at += count
+            else:
+                if in_map and left % 2:
+                    raise Malformed("a container as a key")
+                if len(outer) == DEPTH_MAX:
+                    raise Malformed("nested too deep")
+                is_map = head in _MAPS
+                count *= 1 + is_map
                 values += count
                 if values > VALUES_MAX:
                     raise Malformed("too many values")
-                if len(outer) == DEPTH_MAX:
-                    raise Malformed("nested too deep")
                 if count:
-                    outer.append(left)
-                    left = count
-            else:
-                at += count
+                    outer.append((left, in_map))
+                    left, in_map = count, is_map
         while not left and outer:
-            left = outer.pop()
+            left, in_map = outer.pop()

@@ -32,7 +32,7 @@ from uuid import UUID
 import msgspec
 
 from ron_auth import values
-from ron_auth.envelope import Envelope, Nonce, Plane, Seconds
+from ron_auth.envelope import Envelope, Nonce, Plane, Scopes, Seconds
 from ron_auth.errors import Malformed
 from ron_auth.limits import EPOCH_MAX, TAG_BYTES, WIRE_BYTES_MAX
 
@@ -54,7 +54,7 @@ class Claim(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=
     origin_svc: str
     origin_instance: UUID
     tenant_id: str | None
-    scopes: tuple[str, ...]
+    scopes: Scopes
     nonce: Nonce
     iat: Seconds
     exp: Seconds

@@ -20,7 +20,7 @@ import redis
 
 from ron_auth.envelope import Envelope
 from ron_auth.errors import Forgotten, GuardDown, GuardFull, Replayed
-from ron_auth.replay import CAPACITY, PER_ORIGIN
+from ron_auth.replay import CAPACITY, FORGOTTEN_AT_ONCE, limits
 
 _ADMITTED, _REPLAYED, _FORGOTTEN, _FULL, _EVICTS = range(5)
 
@@ -28,7 +28,7 @@ _ADMIT = """
 local nonces, origins, memory = KEYS[1], KEYS[2], KEYS[3]
 local name, origin, exp, iat_less_skew = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local now, due_before = ARGV[5], ARGV[6]
-local capacity, per_origin = tonumber(ARGV[7]), tonumber(ARGV[8])
+local at_once, capacity, per_origin = ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9])
 
 local run_id = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
 local known = redis.call('HMGET', memory, 'run_id', 'held', 'began_s', 'forgotten_s')
@@ -43,7 +43,7 @@ if known[1] ~= run_id or tonumber(known[2]) ~= held then
   if held == 0 then redis.call('DEL', origins) end
 end
 
-local due = redis.call('ZRANGEBYSCORE', nonces, '-inf', '(' .. due_before, 'WITHSCORES', 'LIMIT', 0, 256)
+local due = redis.call('ZRANGEBYSCORE', nonces, '-inf', '(' .. due_before, 'WITHSCORES', 'LIMIT', 0, at_once)
 for i = 1, #due, 2 do
   -- What frees memory comes first: a Redis without any refuses a first write that takes some.
   redis.call('ZREM', nonces, due[i])
@@ -78,7 +78,7 @@ class RedisGuard:
             lost is told ``Replayed``. Redis 6.2 or later, or Valkey.
         name: tells apart guards in one Redis.
         capacity: nonces remembered at most.
-        per_origin: nonces of one origin service at most.
+        per_origin: nonces of one origin service at most; a tenth of ``capacity`` when None.
     """
 
     def __init__(
@@ -87,16 +87,14 @@ class RedisGuard:
         *,
         name: str = "default",
         capacity: int = CAPACITY,
-        per_origin: int = PER_ORIGIN,
+        per_origin: int | None = None,
     ) -> None:
         if not isinstance(client, redis.Redis | redis.RedisCluster):
             raise TypeError("client is a redis.Redis or redis.RedisCluster, not an asynchronous one")
-        if capacity < 1 or per_origin < 1:
-            raise ValueError("capacity and per_origin are at least 1")
         if not name or "{" in name or "}" in name:
             raise ValueError("a guard's name is not empty and has no braces")
         self._keys = [f"ron-auth:{{{name}}}:{key}" for key in ("nonces", "origins", "memory")]
-        self._limits = [capacity, per_origin]
+        self._limits = limits(capacity, per_origin)
         self._script = client.register_script(_ADMIT)
 
     def admit(self, env: Envelope, now_s: int, max_clock_skew_s: int) -> None:
@@ -109,7 +107,16 @@ class RedisGuard:
         try:
             answer = self._script(
                 keys=self._keys,
-                args=[name, origin, exp_s, iat_less_skew_s, now_s, now_s - max_clock_skew_s, *self._limits],
+                args=[
+                    name,
+                    origin,
+                    exp_s,
+                    iat_less_skew_s,
+                    now_s,
+                    now_s - max_clock_skew_s,
+                    FORGOTTEN_AT_ONCE,
+                    *self._limits,
+                ],
             )
         except redis.OutOfMemoryError as error:
             raise GuardFull from error
