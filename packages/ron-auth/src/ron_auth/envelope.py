@@ -94,7 +94,7 @@ def check_fields(env: Envelope) -> None:
     """
     if type(env.plane) is not Plane:
         raise Malformed("plane is not a Plane")
-    if not isinstance(env.origin_svc, str):
+    if type(env.origin_svc) is not str:
         raise Malformed("origin_svc is not a str")
     if not isinstance(env.origin_instance, UUID):
         raise Malformed("origin_instance is not a UUID")

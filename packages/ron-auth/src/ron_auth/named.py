@@ -20,7 +20,7 @@ from uuid import UUID
 import msgspec
 
 from ron_auth import values
-from ron_auth.envelope import Envelope, Plane, Scopes, Seconds
+from ron_auth.envelope import Envelope, Plane, Scopes, Seconds, check_fields
 from ron_auth.errors import Malformed
 from ron_auth.limits import NONCE_BYTES, TAG_BYTES, WIRE_BYTES_MAX
 
@@ -67,8 +67,9 @@ def mac_input(env: Envelope) -> bytes:
     Raises:
         Malformed: a field that MessagePack does not carry.
     """
-    if (type(env.plane), type(env.origin_svc), type(env.origin_instance)) != (Plane, str, UUID):
-        raise Malformed("plane, origin_svc or origin_instance is not a Plane, str or UUID")
+    kinds = type(env.plane), type(env.origin_svc), type(env.origin_instance), type(env.tag)
+    if kinds != (Plane, str, UUID, bytes):
+        raise Malformed("plane, origin_svc, origin_instance or tag is not a Plane, str, UUID or bytes")
     try:
         return values.encode(
             _Unsigned(
@@ -94,7 +95,8 @@ def pack(env: Envelope) -> bytes:
     Raises:
         Malformed: it is not signed, cannot be carried, or is more than ``WIRE_BYTES_MAX``.
     """
-    if len(env.tag) != TAG_BYTES:
+    check_fields(env)
+    if type(env.tag) is not bytes or len(env.tag) != TAG_BYTES:
         raise Malformed("a tag that is not 32 bytes")
     for value in (env.header, env.payload):
         values.write(value)  # what ``unpack`` would refuse is not written

@@ -51,7 +51,7 @@ def _refuse_extension(_code: int, _data: memoryview) -> NoReturn:
 def _write_plainly(value: object) -> str:
     """Write a ``Scope``, or any other kind of str, as the text it is."""
     if isinstance(value, str):
-        return str(value)
+        return str.__str__(value)  # whatever its own ``__str__`` says
     raise TypeError(f"objects of type {type(value).__name__} cannot be carried")
 
 

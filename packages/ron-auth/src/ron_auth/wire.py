@@ -32,7 +32,7 @@ from uuid import UUID
 import msgspec
 
 from ron_auth import values
-from ron_auth.envelope import Envelope, Nonce, Plane, Scopes, Seconds
+from ron_auth.envelope import Envelope, Nonce, Plane, Scopes, Seconds, check_fields
 from ron_auth.errors import Malformed
 from ron_auth.limits import EPOCH_MAX, TAG_BYTES, WIRE_BYTES_MAX
 
@@ -85,7 +85,8 @@ def to_bytes(sealed: Sealed) -> bytes:
     """
     if sealed.mac != HMAC_SHA256:
         raise Malformed("a MAC other than HMAC-SHA256")
-    if len(sealed.claimed.tag) != TAG_BYTES:
+    check_fields(sealed.claimed)
+    if type(sealed.claimed.tag) is not bytes or len(sealed.claimed.tag) != TAG_BYTES:
         raise Malformed("a tag that is not 32 bytes")
     return write(sealed.claimed, sealed.epoch, sealed.audience) + sealed.claimed.tag
 
@@ -109,6 +110,8 @@ def write(env: Envelope, epoch: int, audience: str | None) -> bytes:
     """
     if not (type(epoch) is int and 0 <= epoch <= EPOCH_MAX):
         raise Malformed("an epoch that is no unsigned 64-bit int")
+    if not (audience is None or isinstance(audience, str)):
+        raise Malformed("an audience that is not a str")
     claim = Claim(
         HMAC_SHA256,
         epoch,
