@@ -28,9 +28,8 @@ class Expectations(msgspec.Struct, frozen=True, gc=False):
     guard: ReplayGuard | None  # who remembers nonces
 
     def __post_init__(self) -> None:
-        for names in (self.senders, self.scopes):
-            if type(names) not in _COLLECTIONS and not _is_collection(names):
-                raise TypeError("senders and scopes are collections of strings")
+        if not (_is_collection(self.senders) and _is_collection(self.scopes)):
+            raise TypeError("senders and scopes are collections of strings")
         if type(self.now_s) is not int or type(self.max_clock_skew_s) is not int:
             raise TypeError("now_s and max_clock_skew_s are ints")
         if self.max_lifetime_s is not None and type(self.max_lifetime_s) is not int:
@@ -67,4 +66,6 @@ class Expectations(msgspec.Struct, frozen=True, gc=False):
 
 
 def _is_collection(names: object) -> bool:
-    return isinstance(names, Collection) and not isinstance(names, str | bytes | bytearray)
+    return type(names) in _COLLECTIONS or (
+        isinstance(names, Collection) and not isinstance(names, str | bytes | bytearray)
+    )

@@ -13,11 +13,11 @@ from ron_auth.errors import Malformed
 from ron_auth.limits import DEPTH_MAX, VALUES_MAX
 
 _MAPS = bytes([*range(0x80, 0x90), 0xDE, 0xDF])
-_ARRAYS = bytes([*range(0x90, 0xA0), 0xDC, 0xDD])
-_CONTAINERS = _MAPS + _ARRAYS
+_CONTAINERS = bytes([*_MAPS, *range(0x90, 0xA0), 0xDC, 0xDD])  # and arrays
 _EXTENSIONS = bytes([0xC7, 0xC8, 0xC9, 0xD4, 0xD5, 0xD6, 0xD7, 0xD8])
-_SCALARS = bytes(head for head in range(256) if head not in _CONTAINERS + _EXTENSIONS)
-_LEAVES = frozenset(bytes([head]) for head in _SCALARS)
+_HEADS = _CONTAINERS + _EXTENSIONS
+_LEAVES = frozenset(bytes([head]) for head in range(256) if head not in _HEADS)
+"""First bytes of values with nothing in them."""
 
 _FLOAT = b"\xcb"
 
@@ -71,16 +71,18 @@ def read(raw: bytes) -> Any:
     """Return the value that ``raw`` spells.
 
     Raises:
-        Malformed: not one MessagePack value, not canonical, or more than ``check_nesting`` lets pass.
+        Malformed: not one MessagePack value, not canonical, or what ``_walk`` refuses.
     """
-    check_nesting(raw)
+    is_leaf = raw[:1] in _LEAVES
+    if not (is_leaf or _is_flat(raw)):
+        _walk(raw)
     try:
         value = _decode(raw)
     except UNREADABLE as error:
         raise Malformed("not MessagePack") from error
     if encode(value) != raw:
         raise Malformed("not canonical")
-    if _FLOAT in raw:
+    if not is_leaf and _FLOAT in raw:
         _check_keys(value)
     return value
 
@@ -101,25 +103,13 @@ def write(value: object) -> bytes:
     return raw
 
 
-def check_nesting(raw: bytes) -> None:
-    """Return only if decoding ``raw`` is harmless. What else may be wrong with it is for the decoder to say.
-
-    Most values are seen to be harmless from their bytes alone, at C speed: texts, binaries and numbers by
-    their head; and eight bytes that could be heads, of maps only or of arrays only, nest eight deep at most.
-
-    Raises:
-        Malformed: nested deeper than ``DEPTH_MAX``, more than ``VALUES_MAX`` values, an extension type, or a
-            container as a key. Many of these have equal hashes, and a map of such takes long to build.
-    """
-    if raw[:1] in _LEAVES:
-        return
-    heads = raw.translate(None, _SCALARS)
-    if (
-        len(raw) > VALUES_MAX
-        or len(heads) > DEPTH_MAX
-        or (heads.translate(None, _MAPS) and heads.translate(None, _ARRAYS))
-    ):
-        _walk(raw)
+def _is_flat(raw: bytes) -> bool:
+    """Tell from the bytes alone, at C speed, that a container has neither containers nor extensions in it."""
+    return (
+        0 < len(raw) <= VALUES_MAX
+        and raw[0] in _CONTAINERS
+        and len(raw.translate(None, _HEADS)) == len(raw) - 1
+    )
 
 
 def _check_keys(value: object) -> None:
@@ -135,7 +125,12 @@ def _check_keys(value: object) -> None:
 
 
 def _walk(raw: bytes) -> None:
-    """Go from head to head, building nothing."""
+    """Go from head to head, building nothing. What is cut short is for the decoder to say.
+
+    Raises:
+        Malformed: nested deeper than ``DEPTH_MAX``, more than ``VALUES_MAX`` values, an extension type, or a
+            container as a key. Many of these have equal hashes, and a map of such takes long to build.
+    """
     at, left, values, in_map = 0, 1, 1, False
     outer: list[tuple[int, bool]] = []  # of the open containers but the innermost: left, in_map
     while left and at < len(raw):
