@@ -7,26 +7,30 @@ SHELL := bash
 UV_VERSION := 0.13.9
 UV := .tools/bin/uv
 PYTHON := .venv/bin/python
-CRATES := bench/rivals/axum tests/interop/envelopes
+LEAF := packages/ron-kms-native
+CRATES := bench/rivals/axum tests/interop/envelopes $(LEAF)
 HAS_CARGO := $(shell command -v cargo)
 
 export UV_PYTHON_DOWNLOADS := never
 export UV_PYTHON_PREFERENCE := only-system
 export UV_PROJECT_ENVIRONMENT := .venv
+export MATURIN_NO_INSTALL_RUST := 1
 
-.PHONY: help serve test check format smoke bench fuzz campaign-restart campaign-rotation clean
+.PHONY: help serve test check format smoke bench bench-native fuzz campaign-restart campaign-rotation campaign-native clean
 
 help: ## these lines
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
-# uv comes from PyPI into .tools; the workspace goes into .venv as uv.lock says.
+# uv comes from PyPI into .tools; the workspace goes into .venv as uv.lock says, with the leaf in Rust where cargo is.
 $(UV):
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "python3 >= 3.11 is needed")'
 	@python3 -m venv .tools || { scripts/need.sh python3-venv; python3 -m venv --clear .tools; }
 	@.tools/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
-.venv/.synced: $(UV) uv.lock pyproject.toml $(wildcard packages/*/pyproject.toml)
-	@$(UV) sync --locked --quiet --python "$$(command -v python3)"
+LEAF_SOURCES := $(if $(HAS_CARGO),$(shell find $(LEAF)/src $(LEAF)/Cargo.* $(LEAF)/.cargo -type f))
+
+.venv/.synced: $(UV) uv.lock pyproject.toml $(wildcard packages/*/pyproject.toml) $(LEAF_SOURCES)
+	@$(UV) sync --locked --quiet --python "$$(command -v python3)" $(if $(HAS_CARGO),--group native)
 	@touch $@
 
 serve: .venv/.synced ## run the service in the development profile, and say what to try
@@ -62,6 +66,13 @@ bench: .venv/.synced ## what it costs, beside a bare ASGI app and a Rust service
 	@scripts/need.sh wrk util-linux
 	$(PYTHON) -m bench
 
+bench-native: ## the engine in Rust beside dalek, zebra and AWS-LC, on one core
+	@scripts/need.sh util-linux cmake
+	cd $(LEAF)/bench && taskset -c 1 cargo run --release --locked --quiet
+
+campaign-native: ## ten million signatures and a million forgeries, on every path and width, beside dalek
+	cd $(LEAF) && cargo run --release --locked --quiet --example campaign -- --cases 10000000 --adversarial 1000000
+
 fuzz: .venv/.synced ## ten minutes of bytes that somebody might send as an envelope; docs/campaigns/envelope-fuzz.md
 	$(UV) run --quiet --locked --group fuzz python scripts/fuzz_envelopes.py --seconds 600
 
@@ -72,4 +83,4 @@ campaign-rotation: .venv/.synced ## rotations every 50 ms under load, two minute
 	$(PYTHON) scripts/campaign_rotation.py
 
 clean: ## away with everything that was made
-	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis dist $(CRATES:%=%/target)
+	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis dist $(CRATES:%=%/target) $(LEAF)/bench/target

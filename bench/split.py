@@ -16,7 +16,7 @@ from bench import passports
 from bench.table import number, show
 
 from ron_kms import Generations
-from ron_kms.engines.sodium import SodiumEngine
+from ron_kms.engines import choose
 from svc_passport import carriers, claims
 from svc_passport.bootstrap import build, rules_of
 from svc_passport.config import load
@@ -73,7 +73,7 @@ async def _run() -> None:
 
 def _parts(service: Service, telemetry: Telemetry, rules: Rules, sent: bytes, items: int) -> list[Part]:
     """Return what a verification consists of, each part with what it needs at hand."""
-    engine, now_s = SodiumEngine(), int(time.time())
+    engine, now_s = choose("auto"), int(time.time())
 
     def decode() -> list[carriers.Carrier | Denied]:
         return [body.one(sent)] if items == 1 else body.many(sent, items)

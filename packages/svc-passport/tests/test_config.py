@@ -94,6 +94,7 @@ DEFAULT = {
     "keys": {
         "store": "sqlite:/home/alice/.local/state/svc-passport/keys.db",
         "engine": "auto",
+        "crosscheck_every": 1024,
         "grace_s": 86580,
         "publish_ahead_s": 60,
     },

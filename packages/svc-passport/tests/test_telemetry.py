@@ -49,6 +49,7 @@ COUNTERS: dict[str, set[str]] = {
     "passport_jwks_cache_misses": set(),
     "kms_ops": {"op", "alg"},
     "kms_failures": {"op", "kind"},
+    "kms_engine_disagreements": set(),
 }
 GAUGES: dict[str, set[str]] = {
     "passport_active_keys": set(),

@@ -16,6 +16,7 @@ from ron_kms import (
     read_seal_key,
 )
 from ron_kms.engines import choose
+from ron_kms.engines.checked import CheckedEngine
 from ron_kms.entropy import Entropy, system
 from ron_kms.sealed import SEAL_KEY_BYTES
 from ron_kms.stores import KeyStore, open_store
@@ -25,7 +26,7 @@ from svc_passport.http.app import App, Route, admin_routes, public_routes
 from svc_passport.http.handlers import Handlers, Limits
 from svc_passport.log import Log
 from svc_passport.rules import Rules
-from svc_passport.telemetry import MeasuredEngine, MeasuredKeyring, Telemetry
+from svc_passport.telemetry import KMS_DISAGREEMENTS, MeasuredEngine, MeasuredKeyring, Telemetry
 
 MEMORY = "memory:"
 
@@ -59,7 +60,10 @@ def make_store(config: Config) -> None:
 
 
 def open_keyring(
-    config: Config, telemetry: Telemetry | None = None, generations: Generations | None = None
+    config: Config,
+    telemetry: Telemetry | None = None,
+    generations: Generations | None = None,
+    log: Log | None = None,
 ) -> MeasuredKeyring:
     """Open the configured store. A store in memory is made on the way.
 
@@ -68,7 +72,7 @@ def open_keyring(
         AlgUnavailable: The engine is not here, or its self-test failed.
     """
     telemetry = telemetry or Telemetry()
-    engine = MeasuredEngine(engine_of(config), telemetry)
+    engine = MeasuredEngine(_watched(engine_of(config), config, telemetry, log or Log()), telemetry)
     store = open_store(config.keys.store)
     policy = Policy(
         grace_ms=1000 * config.grace_s,
@@ -96,6 +100,19 @@ def engine_of(config: Config) -> Engine:
         AlgUnavailable: It is not here, or gave a wrong verdict.
     """
     return choose(config.keys.engine)
+
+
+def _watched(engine: Engine, config: Config, telemetry: Telemetry, log: Log) -> Engine:
+    """Return the engine; one that is not libsodium is checked by it now and then."""
+    judge = choose("sodium")
+    if engine.name == judge.name or not config.keys.crosscheck_every:
+        return engine
+
+    def disagreed() -> None:
+        telemetry.counts[KMS_DISAGREEMENTS.place()] += 1
+        log("error", "engine switched off: it accepted what libsodium refuses", engine=engine.name)
+
+    return CheckedEngine(engine, judge, config.keys.crosscheck_every, disagreed)
 
 
 def rules_of(config: Config) -> Rules:
@@ -129,7 +146,7 @@ def build(
     Raises:
         StoreRefused, StoreBusy, AlgUnavailable: As for ``open_keyring``.
     """
-    keyring = open_keyring(config, telemetry, generations)
+    keyring = open_keyring(config, telemetry, generations, log)
     rules = rules_of(config)
     gathering = Gathering(
         config.verify.target_batch, config.verify.max_batch, together=config.verify.max_wait_us > 0
@@ -155,7 +172,7 @@ def build(
         public += admin
 
     def plane(routes: list[Route]) -> App:
-        return App(routes, telemetry, log, keyring.engine.name, development=config.development)
+        return App(routes, telemetry, log, keyring.engine, development=config.development)
 
     return Service(keyring, plane(public), plane(admin))
 

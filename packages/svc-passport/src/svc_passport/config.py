@@ -66,7 +66,8 @@ class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """Where keys rest, who verifies, and how they follow one another."""
 
     store: str = "sqlite:"
-    engine: Literal["auto", "sodium"] = "auto"
+    engine: Literal["auto", "native", "sodium"] = "auto"
+    crosscheck_every: Annotated[int, Meta(ge=0, le=2**31)] = 1024  # one in so many acceptances; 0: none
     grace_s: Seconds | None = None  # how long a version stays published after it signed; see ``Config``
     publish_ahead_s: Seconds | None = None  # how long before it signs; as ``cache.jwks_ttl_s`` if not set
 

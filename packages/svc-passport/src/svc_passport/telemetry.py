@@ -144,10 +144,16 @@ KMS_LATENCY = Family(
     "histogram", "kms_op_latency_seconds", "One call of the keyring.", {"op": KMS_OPS}, LATENCY_S
 )
 KMS_BATCH = Family("histogram", "kms_batch_len", "Signatures in one call of the engine.", {}, BATCH_LEN)
+KMS_DISAGREEMENTS = Family(
+    "counter",
+    "kms_engine_disagreements",
+    "Signatures that the engine accepted and libsodium refused. Any is a fault: the engine was switched off.",
+    {},
+)
 
 FAMILIES, PLACES = _laid_out(
     OPS_TOTAL, FAILURES, OP_LATENCY, BATCH, REQUESTS, ROTATIONS, INFLIGHT, VK_HITS, VK_MISSES, JWKS_HITS,
-    JWKS_MISSES, KMS_OPS_TOTAL, KMS_FAILURES_TOTAL, KMS_LATENCY, KMS_BATCH,
+    JWKS_MISSES, KMS_OPS_TOTAL, KMS_FAILURES_TOTAL, KMS_LATENCY, KMS_BATCH, KMS_DISAGREEMENTS,
 )  # fmt: skip
 
 

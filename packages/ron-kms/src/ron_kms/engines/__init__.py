@@ -1,6 +1,7 @@
 """Who computes Ed25519: the port, the choice, and the self-test that every choice must pass."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NewType, Protocol
 
 from ron_kms.errors import AlgUnavailable
@@ -35,7 +36,9 @@ class Engine(Protocol):
 
 
 def choose(name: str) -> Engine:
-    """Return the engine called ``name`` (``auto`` for the best one here), after its self-test.
+    """Return the engine called ``name`` after its self-test: ``native``, ``sodium``, or ``auto``.
+
+    ``auto`` is the native one where its extension is installed and passes, else libsodium.
 
     Raises:
         AlgUnavailable: There is no such engine here, or it gave a wrong verdict.
@@ -43,8 +46,24 @@ def choose(name: str) -> Engine:
     from ron_kms.engines.selftest import check  # noqa: PLC0415 - the vectors are needed once
     from ron_kms.engines.sodium import SodiumEngine  # noqa: PLC0415 - an engine is imported when chosen
 
-    if name not in ("auto", "sodium"):
+    if name == "auto":
+        with suppress(AlgUnavailable):
+            return choose("native")
+        return choose("sodium")
+    engine: Any
+    if name == "native":
+        engine = _native()
+    elif name == "sodium":
+        engine = SodiumEngine()
+    else:
         raise AlgUnavailable("there is no engine of that name here")
-    engine: Any = SodiumEngine()
     check(engine)
     return engine  # type: ignore[no-any-return]
+
+
+def _native() -> Any:
+    try:
+        from ron_kms.engines.native import NativeEngine  # noqa: PLC0415 - it is not everywhere
+    except ImportError as error:
+        raise AlgUnavailable("the native engine is not installed here") from error
+    return NativeEngine()

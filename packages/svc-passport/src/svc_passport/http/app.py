@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from ron_kms import KmsError
+from ron_kms import Engine, KmsError
 from svc_passport.errors import Reason, Refused
 from svc_passport.http.exchange import Disconnected, Headers, Receive, Reply, Request, Scope, Send
 from svc_passport.http.guard import check_is_no_page
@@ -87,7 +87,7 @@ class App:
     """
 
     def __init__(
-        self, routes: list[Route], telemetry: Telemetry, log: Log, engine: str, *, development: bool
+        self, routes: list[Route], telemetry: Telemetry, log: Log, engine: Engine, *, development: bool
     ) -> None:
         self._routes = {route.path.encode(): route for route in routes}
         self._telemetry = telemetry
@@ -185,7 +185,7 @@ class App:
             reason=reason,
             batch_len=request.batch_len,
             denied=len(request.denied) or None,
-            verify_path=self._engine if route.op in _VERIFYING else None,
+            verify_path=self._engine.name if route.op in _VERIFYING else None,
         )
 
 
