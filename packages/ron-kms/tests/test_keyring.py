@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -258,20 +258,23 @@ def test_verify_many_gives_each_its_own_verdict(keyring: Keyring) -> None:
     assert list(keyring.verify_many([])) == []
 
 
+class Counting:
+    """Counts what is loaded."""
+
+    name = "counting"
+
+    def __init__(self) -> None:
+        self.loaded: list[bytes] = []
+
+    def load(self, public_key: bytes) -> VerifyingKey:
+        self.loaded.append(public_key)
+        return ENGINE.load(public_key)
+
+    def verify_many(self, items: Sequence[Item]) -> Sequence[int]:
+        return ENGINE.verify_many(items)
+
+
 def test_a_public_key_is_loaded_once(opened: Opens, store: KeyStore, clock: Clock) -> None:
-    class Counting:
-        """Counts what is loaded."""
-
-        name = "counting"
-        loaded: ClassVar[list[bytes]] = []
-
-        def load(self, public_key: bytes) -> VerifyingKey:
-            self.loaded.append(public_key)
-            return ENGINE.load(public_key)
-
-        def verify_many(self, items: Sequence[Item]) -> Sequence[int]:
-            return ENGINE.verify_many(items)
-
     engine = Counting()
     counted = Keyring(store, engine, KEY, Policy(GRACE, publish_ahead_ms=0), clock_ms=clock)
     counted.rotate(said)
@@ -279,6 +282,24 @@ def test_a_public_key_is_loaded_once(opened: Opens, store: KeyStore, clock: Cloc
     counted.refresh()
     counted.revoke(Kid("default", 1), said)
     assert engine.loaded == [v.public_key for v in counted.current.ring.versions]
+
+
+def test_a_retired_versions_key_is_loaded_when_it_is_asked_for(
+    opened: Opens, store: KeyStore, clock: Clock
+) -> None:
+    signed = opened().sign(lambda kid: kid.encode())
+    for _ in range(3):
+        opened().rotate(said)
+    clock.now_ms += GRACE
+    opened().rotate(said)  # writes down who has retired
+    engine = Counting()
+    counted = Keyring(store, engine, KEY, Policy(GRACE, publish_ahead_ms=0), clock_ms=clock)
+    first, *_ = versions = counted.current.ring.versions
+    assert engine.loaded == [v.public_key for v in versions if v.state is not State.RETIRED]
+    assert first.public_key not in engine.loaded
+    for _ in range(2):
+        counted.verify(*signed)
+    assert engine.loaded.count(first.public_key) == 1
 
 
 def test_a_snapshot_stays_what_it_was(keyring: Keyring) -> None:

@@ -4,7 +4,6 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from types import MappingProxyType
 from typing import TypedDict
 
 from nacl.bindings import crypto_sign, crypto_sign_seed_keypair
@@ -51,6 +50,25 @@ class Head:
         return crypto_sign(message, self._private.reveal())[:64]
 
 
+class VerifyingKeys(dict[str, VerifyingKey]):
+    """Handles by kid. They may hold large tables, so that of a retired version is made when it is asked for.
+
+    Args:
+        public_keys: by kid, of every version that verifies.
+        loaded: handles that are there already.
+    """
+
+    def __init__(
+        self, engine: Engine, public_keys: Mapping[str, bytes], loaded: Mapping[str, VerifyingKey]
+    ) -> None:
+        super().__init__((kid, key) for kid, key in loaded.items() if kid in public_keys)
+        self._engine, self._public_keys = engine, public_keys
+
+    def __missing__(self, kid: str) -> VerifyingKey:
+        key = self[kid] = self._engine.load(self._public_keys[kid])
+        return key
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """One generation of a ring, as readers use it."""
@@ -60,7 +78,7 @@ class Snapshot:
     stored: Stored  # as it rests
     rested: Ring  # what that says; ``ring`` may be of a later moment
     head: Head
-    verifying: Mapping[str, VerifyingKey]  # by kid: every version that was not revoked
+    verifying: VerifyingKeys  # by kid: every version that was not revoked
     revoked: frozenset[str]  # the kids of those that were
 
     @classmethod
@@ -68,15 +86,14 @@ class Snapshot:
         cls, stored: Stored, ring: Ring, head: Head, engine: Engine, before: "Snapshot | None"
     ) -> "Snapshot":
         """Return the snapshot of what is stored; keys loaded in ``before`` are not loaded again."""
-        loaded = before.verifying if before else {}
-        verifying = {
-            kid: loaded.get(kid) or engine.load(v.public_key)
-            for v in ring.versions
-            if v.state is not State.REVOKED
-            for kid in [str(v.kid)]
-        }
+        versions = {str(v.kid): v for v in ring.versions if v.state is not State.REVOKED}
+        public_keys = {kid: v.public_key for kid, v in versions.items()}
+        verifying = VerifyingKeys(engine, public_keys, before.verifying if before else {})
+        for kid, version in versions.items():
+            if version.state is not State.RETIRED:
+                verifying[kid]  # loaded now, and not in a request
         revoked = frozenset(str(v.kid) for v in ring.versions if v.state is State.REVOKED)
-        return cls(stored.generation, ring, stored, ring, head, MappingProxyType(verifying), revoked)
+        return cls(stored.generation, ring, stored, ring, head, verifying, revoked)
 
     @cached_property
     def resting(self) -> Resting:
@@ -90,10 +107,12 @@ class Snapshot:
             NoSuchKey: No version has it.
             Expired: The version was revoked.
         """
-        found = self.verifying.get(kid)
-        if found is None:
-            raise Expired("the version was revoked") if kid in self.revoked else NoSuchKey("no such version")
-        return found
+        try:
+            return self.verifying[kid]
+        except KeyError:
+            if kid in self.revoked:
+                raise Expired("the version was revoked") from None
+            raise NoSuchKey("no such version") from None
 
     @cached_property
     def key_set(self) -> KeySet:
