@@ -134,6 +134,19 @@ def ends_with(done: Done, *sentence: str) -> None:
     assert all(part in done.words[0] for part in sentence)
 
 
+def test_an_engine_that_is_not_installed_is_named(tmp_path: Path) -> None:
+    (tmp_path / "ron_kms_native.py").write_text("raise ImportError('not here')")
+    env = environment(keys__engine="native") | {"PYTHONPATH": str(tmp_path)}
+    for command in ("version", "serve"):
+        done = passport(command, *(["--dev"] if command == "serve" else []), env=env)
+        assert (done.returncode, done.stdout) == (1, b"")
+        assert done.stderr.decode().splitlines() == [
+            "passport: error: the native engine is not installed here",
+            "passport: hint: keys.engine = auto takes the best that is here",
+        ]
+    assert b'"engine":"sodium"' in passport("version", env=env | environment(keys__engine="auto")).stdout
+
+
 # On the local store
 
 

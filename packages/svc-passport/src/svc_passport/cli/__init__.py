@@ -13,7 +13,7 @@ from typing import BinaryIO, Final, NoReturn, Protocol
 import click
 import msgspec
 
-from ron_kms import KmsError, StoreRefused, is_idempotency_key, write_private
+from ron_kms import AlgUnavailable, KmsError, StoreRefused, is_idempotency_key, write_private
 from svc_passport.bootstrap import MEMORY, make_store
 from svc_passport.capability import ADMIN, SCOPES
 from svc_passport.cli.local import Local, version_here
@@ -79,6 +79,8 @@ def main(argv: Sequence[str]) -> int:
         return _refused(refused.problem)
     except StoreRefused as error:
         return _fail(1, str(error), _hint(error.name))
+    except AlgUnavailable as error:
+        return _fail(1, str(error), "keys.engine = auto takes the best that is here")
     except KmsError as error:
         return _refused(problem(refusal_of(error)).content)
     except Unreachable as error:
