@@ -4,7 +4,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TypedDict
+from typing import Final, TypedDict
 
 from nacl.bindings import crypto_sign, crypto_sign_seed_keypair
 
@@ -50,8 +50,12 @@ class Head:
         return crypto_sign(message, self._private.reveal())[:64]
 
 
+LOADED_AHEAD: Final = 8
+"""Newest versions whose keys are loaded with a snapshot: the next, the active and what signed before."""
+
+
 class VerifyingKeys(dict[str, VerifyingKey]):
-    """Handles by kid. They may hold large tables, so that of a retired version is made when it is asked for.
+    """Handles by kid. They may hold large tables, so those of old versions are made when they are asked for.
 
     Args:
         public_keys: by kid, of every version that verifies.
@@ -86,12 +90,10 @@ class Snapshot:
         cls, stored: Stored, ring: Ring, head: Head, engine: Engine, before: "Snapshot | None"
     ) -> "Snapshot":
         """Return the snapshot of what is stored; keys loaded in ``before`` are not loaded again."""
-        versions = {str(v.kid): v for v in ring.versions if v.state is not State.REVOKED}
-        public_keys = {kid: v.public_key for kid, v in versions.items()}
+        public_keys = {str(v.kid): v.public_key for v in ring.versions if v.state is not State.REVOKED}
         verifying = VerifyingKeys(engine, public_keys, before.verifying if before else {})
-        for kid, version in versions.items():
-            if version.state is not State.RETIRED:
-                verifying[kid]  # loaded now, and not in a request
+        for kid in list(public_keys)[-LOADED_AHEAD:]:
+            verifying[kid]  # now, and not in a request
         revoked = frozenset(str(v.kid) for v in ring.versions if v.state is State.REVOKED)
         return cls(stored.generation, ring, stored, ring, head, verifying, revoked)
 
