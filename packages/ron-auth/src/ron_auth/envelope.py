@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from ron_auth.errors import Malformed
-from ron_auth.limits import EPOCH_S, NONCE_BYTES, SCOPES_MAX
+from ron_auth.limits import EPOCH_S, NONCE_BYTES, SCOPES_MAX, TAG_BYTES
 
 
 @final
@@ -109,3 +109,14 @@ def check_fields(env: Envelope) -> None:
     for moment in (env.iat, env.exp):
         if not (type(moment) is int and -(2**63) <= moment < 2**63):
             raise Malformed("iat or exp is not a 64-bit int")
+
+
+def check_signed(env: Envelope) -> None:
+    """Return only if ``check_fields`` does and the tag is 32 bytes, of whatever key.
+
+    Raises:
+        Malformed: see ``check_fields``.
+    """
+    check_fields(env)
+    if type(env.tag) is not bytes or len(env.tag) != TAG_BYTES:
+        raise Malformed("a tag that is not 32 bytes")

@@ -20,7 +20,7 @@ from uuid import UUID
 import msgspec
 
 from ron_auth import values
-from ron_auth.envelope import Envelope, Plane, Scopes, Seconds, check_fields
+from ron_auth.envelope import Envelope, Plane, Scopes, Seconds, check_signed
 from ron_auth.errors import Malformed
 from ron_auth.limits import NONCE_BYTES, TAG_BYTES, WIRE_BYTES_MAX
 
@@ -95,9 +95,7 @@ def pack(env: Envelope) -> bytes:
     Raises:
         Malformed: it is not signed, cannot be carried, or is more than ``WIRE_BYTES_MAX``.
     """
-    check_fields(env)
-    if type(env.tag) is not bytes or len(env.tag) != TAG_BYTES:
-        raise Malformed("a tag that is not 32 bytes")
+    check_signed(env)
     for value in (env.header, env.payload):
         values.write(value)  # what ``unpack`` would refuse is not written
     data = b"\x8b" + mac_input(env)[1:] + b"\xa3tag" + values.encode(tuple(env.tag))

@@ -5,7 +5,7 @@ type (timestamps are one). Map order is the sender's. It is told by writing the 
 once its nesting and size are known to be harmless.
 """
 
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
 
@@ -44,10 +44,6 @@ for _length in range(32):
     _SIZES[0xA0 | _length] = 1 + _length
 
 
-def _refuse_extension(_code: int, _data: memoryview) -> NoReturn:
-    raise Malformed("an extension type, such as a timestamp")
-
-
 def _write_plainly(value: object) -> str:
     """Write a ``Scope``, or any other kind of str, as the text it is."""
     if isinstance(value, str):
@@ -64,7 +60,7 @@ UNWRITABLE = (TypeError, ValueError, OverflowError, RecursionError)
 UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What a decoder raises for what is not MessagePack, or not of the type."""
 
-_decode = msgspec.msgpack.Decoder(ext_hook=_refuse_extension).decode
+_decode = msgspec.msgpack.Decoder().decode
 
 
 def read(raw: bytes) -> Any:

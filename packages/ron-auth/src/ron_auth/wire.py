@@ -32,7 +32,7 @@ from uuid import UUID
 import msgspec
 
 from ron_auth import values
-from ron_auth.envelope import Envelope, Nonce, Plane, Scopes, Seconds, check_fields
+from ron_auth.envelope import Envelope, Nonce, Plane, Scopes, Seconds, check_signed
 from ron_auth.errors import Malformed
 from ron_auth.limits import EPOCH_MAX, TAG_BYTES, WIRE_BYTES_MAX
 
@@ -85,9 +85,7 @@ def to_bytes(sealed: Sealed) -> bytes:
     """
     if sealed.mac != HMAC_SHA256:
         raise Malformed("a MAC other than HMAC-SHA256")
-    check_fields(sealed.claimed)
-    if type(sealed.claimed.tag) is not bytes or len(sealed.claimed.tag) != TAG_BYTES:
-        raise Malformed("a tag that is not 32 bytes")
+    check_signed(sealed.claimed)
     return write(sealed.claimed, sealed.epoch, sealed.audience) + sealed.claimed.tag
 
 

@@ -104,15 +104,14 @@ def engine_of(config: Config) -> Engine:
 
 def _watched(engine: Engine, config: Config, telemetry: Telemetry, log: Log) -> Engine:
     """Return the engine; one that is not libsodium is checked by it now and then."""
-    judge = choose("sodium")
-    if engine.name == judge.name or not config.keys.crosscheck_every:
+    if engine.name == "sodium" or not config.keys.crosscheck_every:
         return engine
 
     def disagreed() -> None:
         telemetry.counts[KMS_DISAGREEMENTS.place()] += 1
         log("error", "engine switched off: it accepted what libsodium refuses", engine=engine.name)
 
-    return CheckedEngine(engine, judge, config.keys.crosscheck_every, disagreed)
+    return CheckedEngine(engine, choose("sodium"), config.keys.crosscheck_every, disagreed)
 
 
 def rules_of(config: Config) -> Rules:
