@@ -11,7 +11,6 @@ import hmac
 import json
 import os
 import random
-import shutil
 import statistics
 import subprocess
 import time
@@ -22,7 +21,7 @@ from uuid import UUID
 import itsdangerous
 import jwt
 import msgspec
-from bench.servers import ROOT, SERVER_CORE
+from bench.servers import ROOT, SERVER_CORE, built
 from bench.table import number, ratio, show
 
 import ron_auth
@@ -60,7 +59,7 @@ def run(_program: Path, pace: Pace) -> None:
     allowed = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {SERVER_CORE})
     try:
-        rust = _build()
+        rust = built(CRATE, "envelopes")
         for title, size in SIZES.items():
             _measure(title, size, pace.rounds * 5, rust)
         _split(_envelope(SIZES["230 B"]), pace.rounds * 5)
@@ -214,11 +213,3 @@ def _nanoseconds(call: Callable[[], object]) -> float:
     for _ in range(CALLS):
         call()
     return (time.perf_counter_ns() - began) / CALLS
-
-
-def _build() -> Path | None:
-    if shutil.which("cargo") is None:
-        print("no cargo here: the Rust program is left out")
-        return None
-    subprocess.run(["cargo", "build", "--release", "--locked", "--quiet"], cwd=CRATE, check=True)
-    return CRATE / "target/release/envelopes"

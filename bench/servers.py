@@ -163,18 +163,26 @@ def bare(*, core: int | None = SERVER_CORE) -> Iterator[Server]:
 @contextmanager
 def axum(key_set: bytes, *, core: int | None = SERVER_CORE) -> Iterator[Server | None]:
     """Build and start the Rust rival with our service's key set; ``None``, said aloud, without cargo."""
-    cargo = shutil.which("cargo")
-    if cargo is None:
-        note("axum is not measured: there is no cargo on the PATH")
+    program = built(RIVAL, "rival")
+    if program is None:
         yield None
         return
-    note("building bench/rivals/axum ...")
-    subprocess.run([cargo, "build", "--release", "--locked", "--quiet"], cwd=RIVAL, check=True)
     with tempfile.TemporaryDirectory(prefix="bench-") as home:
         jwks = Path(home) / "jwks.json"
         jwks.write_bytes(key_set)
-        with running("axum", [str(RIVAL / "target/release/rival"), str(jwks)], core=core) as server:
+        with running("axum", [str(program), str(jwks)], core=core) as server:
             yield server
+
+
+def built(crate: Path, program: str) -> Path | None:
+    """Build a crate and return its program; ``None``, said aloud, without cargo."""
+    name, cargo = crate.relative_to(ROOT), shutil.which("cargo")
+    if cargo is None:
+        note(f"{name} is not measured: there is no cargo on the PATH")
+        return None
+    note(f"building {name} ...")
+    subprocess.run([cargo, "build", "--release", "--locked", "--quiet"], cwd=crate, check=True)
+    return crate / "target/release" / program
 
 
 def core_s(core: int = SERVER_CORE) -> float:
