@@ -513,7 +513,10 @@ def test_a_change_is_built_on_the_newest_ring(opened: Opens, store: KeyStore, mo
     slow.verify(*signed(quick))
 
 
-def test_a_change_that_is_always_too_late_gives_up(opened: Opens, store: KeyStore) -> None:
+def test_a_change_that_is_always_too_late_gives_up(
+    opened: Opens, store: KeyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ron_kms.keyring.CHANGE_WITHIN_S", 0.2)
     meddled = Meddled(store)
     slow, quick = opened(store=meddled), opened()
     meddled.before_replace = lambda: quick.rotate(said)

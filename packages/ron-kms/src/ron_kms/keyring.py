@@ -4,6 +4,7 @@ Every reader takes the snapshot once and works from it, so nobody sees a new kid
 is one compare-and-swap of the stored ring, and then one swap of the snapshot.
 """
 
+import secrets
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -29,8 +30,11 @@ from ron_kms.stores import Idempotency, KeyStore, Stored
 UNKNOWN_KID_READ_EVERY_S = 1.0
 """How often strangers' kids can make a process read its store."""
 
-_CHANGE_TRIES = 32
-"""Compare-and-swaps before a change gives up. Somebody else got through each time."""
+CHANGE_WITHIN_S = 10.0
+"""How long a change tries again when others were quicker. Each time, somebody got through."""
+
+LOST_SWAP_WAIT_MS = 100
+"""The longest pause after that; random, so that those who lost do not meet again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +280,8 @@ class Keyring:
         idempotency_key: str | None = None,
     ) -> bytes:
         with self._changing:
-            for _ in range(_CHANGE_TRIES):
+            give_up_s = time.monotonic() + CHANGE_WITHIN_S
+            while True:
                 self.refresh()
                 # After the ring: what is not known by now was not yet done in the ring that was read.
                 given = None if idempotency_key is None else self._store.recall(idempotency_key)
@@ -285,9 +290,10 @@ class Keyring:
                     return self._given(idempotency_key, given)
                 try:
                     return self._changed(change, answer, idempotency_key)
-                except GenerationMoved:
-                    continue
-        raise Busy("the store is being changed by others")
+                except GenerationMoved as moved:
+                    if time.monotonic() >= give_up_s:
+                        raise Busy("the store is being changed by others") from moved
+                time.sleep(secrets.randbelow(LOST_SWAP_WAIT_MS) / 1000)
 
     def _changed(
         self,
