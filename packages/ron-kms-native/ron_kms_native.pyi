@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import final
 
-__all__ = ["Key", "load", "path", "paths", "verify_many", "verify_one"]
+__all__ = ["Key", "Signer", "load", "path", "paths", "signer", "verify_many", "verify_one"]
 
 @final
 class Key:
@@ -53,3 +53,27 @@ def path() -> str:
 
 def paths() -> list[str]:
     """Return the names of all paths that work on this machine, the fastest first."""
+
+@final
+class Signer:
+    """A private key, expanded once. It cannot be made but by ``signer``, shows nothing, and is never pickled.
+
+    What it holds is overwritten when it goes.
+    """
+
+    def sign(self, message: bytes, /) -> bytes:
+        """Return the 64 bytes of R and S (RFC 8032 §5.1.6), in a time that tells nothing of the secret."""
+
+def signer(seed: bytes, /) -> Signer | None:
+    """Return who signs with the private key of this seed (RFC 8032 §5.1.5).
+
+    Args:
+        seed: 32 bytes. The caller's copy of them stays the caller's to overwrite.
+
+    Returns:
+        None where the processor lacks what it takes: ADX, AVX2, BMI, AES, CLMUL; or NEON, AES, SHA-2.
+
+    Raises:
+        TypeError: ``seed`` is not ``bytes``.
+        ValueError: It is not 32 of them.
+    """

@@ -58,6 +58,16 @@ def rfc8032() -> list[Case]:
         ]
 
 
+def rfc8032_signed() -> list[tuple[bytes, bytes, bytes]]:
+    """The same as (seed, message, signature)."""
+    with cryptography_vectors.open_vector_file("asymmetric/Ed25519/sign.input", "r") as lines:
+        parts = [line.split(":") for line in lines]
+    return [
+        (bytes.fromhex(private[:64]), bytes.fromhex(message), bytes.fromhex(signed[:128]))
+        for private, _, message, signed, _ in parts
+    ]
+
+
 def _shared(name: str) -> Any:
     path = SHARED / name
     if not path.exists():

@@ -8,7 +8,7 @@ use pyo3::{
     types::{PyBytes, PyList, PySequence, PyTuple},
 };
 
-use crate::{Item, Path, Width, key, verdicts};
+use crate::{Item, Path, Width, key, signing, verdicts};
 
 /// A loaded public key. It cannot be made but by `load`, nor pickled.
 #[pyclass(frozen, weakref, module = "ron_kms_native", name = "Key")]
@@ -108,7 +108,8 @@ fn ron_kms_native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(verify_many, module)?)?;
     module.add_function(wrap_pyfunction!(verify_one, module)?)?;
     module.add_function(wrap_pyfunction!(path, module)?)?;
-    module.add_function(wrap_pyfunction!(paths, module)?)
+    module.add_function(wrap_pyfunction!(paths, module)?)?;
+    signing::register(module)
 }
 
 type Parts<'a, 'py> = (

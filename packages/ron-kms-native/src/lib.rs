@@ -22,6 +22,8 @@
 
 #[cfg(feature = "python")]
 mod face;
+#[cfg(feature = "python")]
+mod signing;
 
 pub mod field;
 pub mod kernel;

@@ -8,6 +8,7 @@ import pytest
 
 from ron_kms.engines import Item, VerifyingKey
 from ron_kms.engines.checked import CheckedEngine
+from ron_kms.engines.sodium import SodiumEngine
 
 
 class Handle:
@@ -17,7 +18,7 @@ class Handle:
         self.public_key = public_key
 
 
-class FakeEngine:
+class FakeEngine(SodiumEngine):
     """Holds for valid what ``rule`` says of a message, and counts what it was asked."""
 
     def __init__(self, name: str, rule: Callable[[bytes], bool]) -> None:

@@ -39,6 +39,7 @@ from ron_kms import (
     unseal,
 )
 from ron_kms.engines import Item, VerifyingKey, choose
+from ron_kms.engines.sodium import SodiumEngine
 from ron_kms.entropy import unsafe_seeded
 from ron_kms.sealed_ring import open_seed
 from ron_kms.snapshot import LOADED_AHEAD
@@ -259,7 +260,7 @@ def test_verify_many_gives_each_its_own_verdict(keyring: Keyring) -> None:
     assert list(keyring.verify_many([])) == []
 
 
-class Counting:
+class Counting(SodiumEngine):
     """Counts what is loaded."""
 
     name = "counting"

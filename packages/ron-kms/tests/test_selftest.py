@@ -10,10 +10,11 @@ from typing import cast
 import ed25519_oracle as oracle
 import pytest
 
-from ron_kms.engines import Item, VerifyingKey
+from ron_kms.engines import Item, Signer, VerifyingKey
 from ron_kms.engines.selftest import VECTORS, Vector, check
 from ron_kms.engines.sodium import SodiumEngine
 from ron_kms.errors import AlgUnavailable
+from ron_kms.secret import Secret
 
 SCRIPT = Path(__file__).parents[3] / "scripts" / "make_selftest_vectors.py"
 CANONICAL_SMALL_ORDERS = frozenset(map(oracle.encode, oracle.TORSION))
@@ -21,8 +22,8 @@ CANONICAL_SMALL_ORDERS = frozenset(map(oracle.encode, oracle.TORSION))
 Rule = Callable[[bytes, bytes, bytes], bool]
 
 
-class OracleEngine:
-    """An engine in big integers, with a rule and a way to hand the verdicts back."""
+class OracleEngine(SodiumEngine):
+    """Verifies in big integers, with a rule and a way to hand the verdicts back."""
 
     name = "oracle"
 
@@ -101,8 +102,46 @@ def test_the_oracle_agrees_with_the_table(vector: Vector) -> None:
 
 
 @pytest.mark.parametrize("engine", [SodiumEngine(), OracleEngine()], ids=lambda engine: str(engine.name))
-def test_an_engine_that_follows_the_rule_passes(engine: SodiumEngine | OracleEngine) -> None:
+def test_an_engine_that_follows_the_rule_passes(engine: SodiumEngine) -> None:
     check(engine)
+
+
+class Scribe(SodiumEngine):
+    """Signs, and changes what it signed."""
+
+    def __init__(self, change: Callable[[bytes], bytes]) -> None:
+        self._change = change
+
+    def signer(self, seed: Secret) -> Signer:
+        return Changed(super().signer(seed), self._change)
+
+
+class Changed:
+    def __init__(self, signer: Signer, change: Callable[[bytes], bytes]) -> None:
+        self._signer, self._change = signer, change
+
+    def sign(self, message: bytes, /) -> bytes:
+        return self._change(self._signer.sign(message))
+
+
+@pytest.mark.parametrize(
+    ("change", "holds"),
+    [
+        (lambda signature: signature, True),
+        (lambda signature: oracle.plus(signature, oracle.L), False),
+        (lambda signature: bytes([signature[0] ^ 1]) + signature[1:], False),
+        (lambda signature: signature + b"\0", False),
+        (lambda _: bytes(64), False),
+        (lambda _: 1 // 0, False),
+    ],
+    ids=["as it is", "S + L", "a bit of R", "one byte more", "zeros", "raises"],
+)
+def test_an_engine_that_signs_wrongly_is_found_out(change: Callable[[bytes], bytes], *, holds: bool) -> None:
+    if holds:
+        check(Scribe(change))
+    else:
+        with pytest.raises(AlgUnavailable):
+            check(Scribe(change))
 
 
 @pytest.mark.parametrize(

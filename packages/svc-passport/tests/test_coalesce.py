@@ -27,6 +27,7 @@ from ron_kms import (
     create,
 )
 from ron_kms.engines import choose
+from ron_kms.engines.sodium import SodiumEngine
 from ron_kms.stores import Idempotency, SealedRing, Stored, open_store
 from svc_passport.carriers import Carrier
 from svc_passport.coalesce import INLINE_MAX, Coalescer, Gate, Gathering
@@ -38,7 +39,7 @@ from svc_passport.verifier import Ask, Verdict, Verified, verify_many
 Answer = TypeVar("Answer")
 
 
-class Recording:
+class Recording(SodiumEngine):
     """An engine that notes how many it checked together, and where. See ``Engine``."""
 
     def __init__(self, engine: Engine) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ron_kms.engines import Engine, Item, VerifyingKey, choose
+from ron_kms.engines.sodium import SodiumEngine
 from svc_passport import bootstrap
 from svc_passport.config import ConfigError, load
 from svc_passport.log import Log
@@ -18,7 +19,7 @@ class Key:
     """A handle."""
 
 
-class Credulous:
+class Credulous(SodiumEngine):
     """An engine that accepts everything."""
 
     name = "credulous"

@@ -3,7 +3,7 @@
 Open a ``Keyring`` on a ``KeyStore`` with an ``Engine`` and a seal key; ``create`` makes the first ring.
 """
 
-from ron_kms.engines import Engine, Item, VerifyingKey
+from ron_kms.engines import Engine, Item, Signer, VerifyingKey
 from ron_kms.errors import (
     AlgUnavailable,
     BadPublicKey,
@@ -60,6 +60,7 @@ __all__ = [
     "SealFormat",
     "Secret",
     "Signed",
+    "Signer",
     "Snapshot",
     "State",
     "StoreBusy",

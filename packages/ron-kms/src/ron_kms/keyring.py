@@ -211,7 +211,7 @@ class Keyring:
         """
         head = self._snapshot.head
         message = message_for(head.kid)
-        return Signed(head.kid, message, head.sign(message))
+        return Signed(head.kid, message, head.signer.sign(message))
 
     def verify_many(self, items: Sequence[Item]) -> Sequence[int]:
         """Return 1 or 0 for each (verifying key, message, signature), in order. See ``Engine``."""
@@ -323,7 +323,7 @@ class Keyring:
         )
         head = before.head
         if ring.active != was.active:
-            head = Head(str(ring.active.kid), seeds[ring.active.kid])
+            head = Head(str(ring.active.kid), self.engine.signer(seeds[ring.active.kid]))
         after = Snapshot.of(Stored(generation, sealed), ring, head, self.engine, before)
         said = answer(after)
         self._store.replace(before.generation, sealed, self._idempotency(idempotency_key, after, said, now))
@@ -358,7 +358,8 @@ class Keyring:
             head = before.head
         else:
             rows = dict(zip(ring.versions, stored.ring.versions, strict=True))
-            head = Head(str(ring.active.kid), open_seed(rows[ring.active], self._seal_key))
+            seed = open_seed(rows[ring.active], self._seal_key)
+            head = Head(str(ring.active.kid), self.engine.signer(seed))
         return Snapshot.of(stored, ring, head, self.engine, before)
 
     def _install(self, snapshot: Snapshot) -> None:

@@ -4,17 +4,14 @@ from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Final, TypedDict
-
-from nacl.bindings import crypto_sign, crypto_sign_seed_keypair
+from typing import Final, NamedTuple, TypedDict
 
 from ron_kms import ring as rings
-from ron_kms.engines import Engine, VerifyingKey
+from ron_kms.engines import Engine, Signer, VerifyingKey
 from ron_kms.errors import Expired, NoSuchKey
 from ron_kms.jwks import KeySet, key_set
 from ron_kms.ring import Ring, State
 from ron_kms.sealed_ring import Resting
-from ron_kms.secret import Secret
 from ron_kms.stores import Stored
 
 
@@ -37,17 +34,11 @@ class Attested(TypedDict):
     versions: list[AttestedVersion]
 
 
-class Head:
+class Head(NamedTuple):
     """The version that signs, with its private key in memory."""
 
-    def __init__(self, kid: str, seed: Secret) -> None:
-        self.kid = kid
-        # libsodium's form of a private key: the seed, then the public key (64 bytes).
-        self._private = Secret(crypto_sign_seed_keypair(seed.reveal())[1])
-
-    def sign(self, message: bytes) -> bytes:
-        """Return the 64 bytes of R and S (RFC 8032 §5.1.6)."""
-        return crypto_sign(message, self._private.reveal())[:64]
+    kid: str
+    signer: Signer
 
 
 LOADED_AHEAD: Final = 8

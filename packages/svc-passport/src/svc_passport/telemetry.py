@@ -36,6 +36,7 @@ from ron_kms import (
     Policy,
     Secret,
     Signed,
+    Signer,
     Snapshot,
     StoreBusy,
     StoreRefused,
@@ -271,6 +272,10 @@ class MeasuredEngine:
         self._telemetry.observe(KMS_LATENCY, self._latency, elapsed_s)
         self._telemetry.observe(KMS_BATCH, self._batch, asked)
         return verdicts
+
+    def signer(self, seed: Secret) -> Signer:
+        """See ``Engine``. Who counts what is signed is the keyring."""
+        return self._engine.signer(seed)
 
 
 class MeasuredKeyring(Keyring):

@@ -5,12 +5,21 @@ from contextlib import suppress
 from typing import Any, NewType, Protocol
 
 from ron_kms.errors import AlgUnavailable
+from ron_kms.secret import Secret
 
 VerifyingKey = NewType("VerifyingKey", object)
 """An engine's own handle for a public key. Only the engine that made it can read it."""
 
 Item = tuple[VerifyingKey, bytes, bytes]
 """(verifying key, message, signature)."""
+
+
+class Signer(Protocol):
+    """A private key that signs. It shows nothing of itself."""
+
+    def sign(self, message: bytes, /) -> bytes:
+        """Return the 64 bytes of R and S (RFC 8032 §5.1.6)."""
+        ...
 
 
 class Engine(Protocol):
@@ -34,6 +43,10 @@ class Engine(Protocol):
         """Return 1 or 0 for each item, in order: the verdict it has alone. Never raises for a bad item."""
         ...
 
+    def signer(self, seed: Secret) -> Signer:
+        """Return who signs with the private key of these 32 bytes (RFC 8032 §5.1.5)."""
+        ...
+
 
 def choose(name: str) -> Engine:
     """Return the engine called ``name`` after its self-test: ``native``, ``sodium``, or ``auto``.
@@ -41,7 +54,7 @@ def choose(name: str) -> Engine:
     ``auto`` is the native one where its extension is installed and passes, else libsodium.
 
     Raises:
-        AlgUnavailable: There is no such engine here, or it gave a wrong verdict.
+        AlgUnavailable: There is no such engine here, or it failed.
     """
     from ron_kms.engines.selftest import check  # noqa: PLC0415 - the vectors are needed once
     from ron_kms.engines.sodium import SodiumEngine  # noqa: PLC0415 - an engine is imported when chosen

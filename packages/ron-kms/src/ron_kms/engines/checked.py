@@ -8,7 +8,8 @@ import threading
 from collections.abc import Callable, Sequence
 from weakref import WeakKeyDictionary
 
-from ron_kms.engines import Engine, Item, VerifyingKey
+from ron_kms.engines import Engine, Item, Signer, VerifyingKey
+from ron_kms.secret import Secret
 
 
 class CheckedEngine:
@@ -57,6 +58,10 @@ class CheckedEngine:
         if first:
             self._disagreed()
         return bytes(map(min, verdicts, self._judge_all(items)))
+
+    def signer(self, seed: Secret) -> Signer:
+        """See ``Engine``. Signatures are not checked: a wrong one is refused wherever it goes."""
+        return (self._fast if self._trusted else self._judge).signer(seed)
 
     def _drawn(self, items: Sequence[Item], verdicts: Sequence[int]) -> list[Item]:
         """Return the accepted items whose turn it is, and draw whose it is next."""

@@ -9,7 +9,9 @@ from typing import cast
 
 import ron_kms_native
 
-from ron_kms.engines import Item, VerifyingKey
+from ron_kms.engines import Item, Signer, VerifyingKey
+from ron_kms.engines.sodium import SodiumSigner
+from ron_kms.secret import Secret
 
 
 class NativeEngine:
@@ -24,3 +26,7 @@ class NativeEngine:
     def verify_many(self, items: Sequence[Item]) -> Sequence[int]:
         """See ``Engine``. The GIL is free meanwhile; large batches go over several threads."""
         return ron_kms_native.verify_many(cast("Sequence[tuple[ron_kms_native.Key, bytes, bytes]]", items))
+
+    def signer(self, seed: Secret) -> Signer:
+        """See ``Engine``. Where the processor lacks what the extension's signer needs, libsodium signs."""
+        return ron_kms_native.signer(seed.reveal()) or SodiumSigner(seed)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ron_kms.engines import Engine, Item
 from ron_kms.errors import AlgUnavailable
+from ron_kms.secret import Secret
 
 
 class Vector(NamedTuple):
@@ -22,10 +23,10 @@ class Vector(NamedTuple):
 
 
 def check(engine: Engine) -> None:
-    """Return only if the engine gives every verdict: in one call, beside a good neighbour, and alone.
+    """Return only if the engine gives every verdict (in one call, beside a good neighbour, alone) and signs.
 
     Raises:
-        AlgUnavailable: It gave a wrong one, or raised.
+        AlgUnavailable: It gave a wrong verdict or signature, or raised.
     """
     good = VECTORS[0]
     before = [one for vector in VECTORS for one in (vector, good)]
@@ -38,12 +39,35 @@ def check(engine: Engine) -> None:
             raise AlgUnavailable("the engine raised in its self-test") from error
         if verdicts != [vector.holds for vector in asked]:
             raise AlgUnavailable("the engine gave a wrong verdict in its self-test")
+    for seed, message, r, s in SIGNED:
+        try:
+            signed = engine.signer(Secret(bytes.fromhex(seed))).sign(bytes.fromhex(message))
+        except Exception as error:
+            raise AlgUnavailable("the engine raised in its self-test") from error
+        if signed.hex() != r + s:
+            raise AlgUnavailable("the engine gave a wrong signature in its self-test")
 
 
 def _item(engine: Engine, vector: Vector) -> Item:
     key = engine.load(bytes.fromhex(vector.public_key))
     return key, bytes.fromhex(vector.message), bytes.fromhex(vector.r + vector.s)
 
+
+SIGNED = [
+    (
+        "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
+        "",
+        "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e06522490155",
+        "5fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b",
+    ),
+    (
+        "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
+        "72",
+        "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da",
+        "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
+    ),
+]
+"""(seed, message, R, S) in hexadecimal: tests 1 and 2 of RFC 8032 §7.1."""
 
 VECTORS = [
     Vector(

@@ -7,10 +7,11 @@ canonical or of small order and R of small order, and compares the encoding of S
 from collections.abc import Sequence
 from typing import cast
 
-from nacl.bindings import crypto_sign_open
+from nacl.bindings import crypto_sign, crypto_sign_open, crypto_sign_seed_keypair
 from nacl.exceptions import CryptoError
 
-from ron_kms.engines import Item, VerifyingKey
+from ron_kms.engines import Item, Signer, VerifyingKey
+from ron_kms.secret import Secret
 
 _REFUSES_EVERYTHING = bytes(32)
 """y = 0 is a point of order 4: libsodium refuses every signature under it."""
@@ -28,6 +29,22 @@ class SodiumEngine:
     def verify_many(self, items: Sequence[Item]) -> Sequence[int]:
         """See ``Engine``. libsodium lets go of the GIL for every signature."""
         return bytes(_holds(cast("bytes", key), message, signature) for key, message, signature in items)
+
+    def signer(self, seed: Secret) -> Signer:
+        """See ``Engine``."""
+        return SodiumSigner(seed)
+
+
+class SodiumSigner:
+    """See ``Signer``. libsodium expands the seed anew for every signature."""
+
+    def __init__(self, seed: Secret) -> None:
+        # libsodium's form of a private key: the seed, then the public key (64 bytes).
+        self._private = Secret(crypto_sign_seed_keypair(seed.reveal())[1])
+
+    def sign(self, message: bytes, /) -> bytes:
+        """See ``Signer``."""
+        return crypto_sign(message, self._private.reveal())[:64]
 
 
 def _holds(public_key: bytes, message: bytes, signature: bytes) -> bool:
