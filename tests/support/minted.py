@@ -3,6 +3,7 @@
 import base64
 from typing import Any, Final
 
+import msgspec
 import rfc8785
 from hypothesis import strategies as st
 
@@ -10,7 +11,7 @@ from ron_kms import Keyring, Kid
 from ron_kms.entropy import unsafe_seeded
 from svc_passport.bootstrap import keyring_in_memory
 from svc_passport.capability import Caller, caller_of
-from svc_passport.carriers import CAPABILITY, PASSPORT, Carrier, Compact, Envelope
+from svc_passport.carriers import CAPABILITY, PASSPORT, Carrier, Compact, Envelope, carrier_of
 from svc_passport.claims import Stamp
 from svc_passport.errors import Denied, Reason
 from svc_passport.rules import Expected, Rules
@@ -82,7 +83,9 @@ class Mint:
             "msg_b64": b64(message),
             "sig_b64": b64(signed.signature),
         }
-        return Envelope(**(right | members))
+        envelope = carrier_of(right | members)
+        assert isinstance(envelope, Envelope)
+        return envelope
 
     def compact(self, payload: bytes, typ: str = PASSPORT, **header: Any) -> Compact:
         """Return a compact token over any payload; ``header`` changes its header."""
@@ -178,3 +181,16 @@ def damaged(whole: st.SearchStrategy[bytes], pieces: bytes) -> st.SearchStrategy
 
     put = st.lists(st.sampled_from([*pieces.split(b" "), b" "]), max_size=3)
     return st.tuples(whole, st.integers(0, 400), st.integers(0, 3), put).map(damage)
+
+
+def members_of(carrier: Carrier) -> dict[str, Any]:
+    """Return a carrier as the JSON object that it is."""
+    members: dict[str, Any] = msgspec.to_builtins(carrier)
+    return members
+
+
+def but(envelope: Envelope, **members: Any) -> Envelope:
+    """Return an envelope with members as a stranger may write them."""
+    changed = carrier_of(members_of(envelope) | members)
+    assert isinstance(changed, Envelope)
+    return changed

@@ -5,11 +5,12 @@ from collections.abc import Callable
 from itertools import combinations
 from typing import Any
 
+import minted
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from minted import PRESENTED_TO, RULES, Mint, b64, b64url, from_b64url, json_values
+from minted import PRESENTED_TO, RULES, Mint, b64, b64url, from_b64url, json_values, members_of
 
 from svc_passport import carriers
 from svc_passport.capability import ADMIN, ISSUE
@@ -39,7 +40,7 @@ def fault(carrier: Carrier, **how: Any) -> Reason | None:
 
 def but(**members: Any) -> Envelope:
     """The envelope with members as a stranger may write them."""
-    return msgspec.structs.replace(ENVELOPE, **members)
+    return minted.but(ENVELOPE, **members)
 
 
 # Which of the two it is.
@@ -60,7 +61,7 @@ def test_what_is_neither_carrier_is_malformed(value: object) -> None:
 
 
 def test_an_object_is_the_carrier_that_its_members_name() -> None:
-    members = msgspec.structs.asdict(ENVELOPE)
+    members = members_of(ENVELOPE)
     assert carriers.carrier_of(members) == ENVELOPE
     assert carriers.carrier_of(dict(reversed(members.items()))) == ENVELOPE
     assert carriers.carrier_of({"token": COMPACT.token}) == COMPACT
@@ -77,7 +78,7 @@ def test_an_object_is_the_carrier_that_its_members_name() -> None:
     ],
 )
 def test_a_missing_member_is_the_fault_of_its_step(missing: str, reason: Reason) -> None:
-    members = msgspec.structs.asdict(ENVELOPE)
+    members = members_of(ENVELOPE)
     del members[missing]
     assert fault(carriers.carrier_of(members)) is reason
 
@@ -500,7 +501,7 @@ def test_the_kind_is_signed(was: str, becomes: str) -> None:
 
 
 def test_an_envelope_has_no_kind_and_opens_no_door() -> None:
-    envelope = msgspec.structs.asdict(MINT.passport(aud=[RULES.issuer], scopes=[ADMIN]))
+    envelope = members_of(MINT.passport(aud=[RULES.issuer], scopes=[ADMIN]))
     for member in envelope.values():
         with pytest.raises(Refused):
             MINT.caller(member)

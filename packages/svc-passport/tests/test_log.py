@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import msgspec
 import pytest
-from minted import RULES, Mint, b64
+from minted import RULES, Mint, b64, members_of
 from running import PASSPORT, Running, environment, running
 
 from ron_kms.engines import choose
@@ -221,21 +221,17 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield House(service, env, client)
 
 
-def as_json(carrier: Any) -> dict[str, Any]:
-    return {name: getattr(carrier, name) for name in carrier.__struct_fields__}
-
-
 ENGINE = choose("auto").name
 ISSUE, VERIFY, BATCH = "/v1/passport/issue", "/v1/passport/verify", "/v1/passport/verify_batch"
 SAID: list[tuple[str, Callable[[House], httpx.Response], Event]] = [
     (
         "a good verification",
-        lambda h: h.post(VERIFY, as_json(h.mint.passport())),
+        lambda h: h.post(VERIFY, members_of(h.mint.passport())),
         {"level": "debug", "op": "verify", "result": "ok", "status": 200, "verify_path": ENGINE},
     ),
     (
         "a good batch",
-        lambda h: h.post(BATCH, [as_json(h.mint.passport())] * 3),
+        lambda h: h.post(BATCH, [members_of(h.mint.passport())] * 3),
         {"level": "debug", "op": "verify_batch", "result": "ok", "batch_len": 3, "verify_path": ENGINE},
     ),
     ("reading keys", lambda h: h.client.get("/v1/keys"), {"level": "debug", "op": "keys", "result": "ok"}),
@@ -252,7 +248,7 @@ SAID: list[tuple[str, Callable[[House], httpx.Response], Event]] = [
     ),
     (
         "a verdict that denies",
-        lambda h: h.post(VERIFY, as_json(h.mint.envelope(h.mint.message(), sig_b64=b64(bytes(64))))),
+        lambda h: h.post(VERIFY, members_of(h.mint.envelope(h.mint.message(), sig_b64=b64(bytes(64))))),
         {"level": "info", "op": "verify", "result": "fail", "reason": "verify_failed", "status": 200},
     ),
     (
@@ -267,7 +263,7 @@ SAID: list[tuple[str, Callable[[House], httpx.Response], Event]] = [
     ),
     (
         "a batch with a refusal",
-        lambda h: h.post(BATCH, [as_json(h.mint.passport()), {}]),
+        lambda h: h.post(BATCH, [members_of(h.mint.passport()), {}]),
         {"level": "info", "op": "verify_batch", "batch_len": 2},
     ),
     (
@@ -320,7 +316,7 @@ def test_an_issue_names_its_key(house: House) -> None:
 
 
 def test_a_kid_that_a_stranger_wrote_is_not_told(house: House) -> None:
-    forged = as_json(house.mint.envelope(b"{}", kid="ed25519/marker-namespace/v7"))
+    forged = members_of(house.mint.envelope(b"{}", kid="ed25519/marker-namespace/v7"))
     _, (event,) = house.told(lambda: house.post(VERIFY, forged))
     assert "kid" not in event
 
@@ -358,7 +354,7 @@ def test_the_log_never_says_what_anybody_wrote(house: House) -> None:
     bad = mint.envelope(
         mint.message(sub=f"{MARK}subject"), alg=f"{MARK}alg", kid=f"{MARK}kid", aud=f"{MARK}aud"
     )
-    house.post(VERIFY, as_json(bad))
+    house.post(VERIFY, members_of(bad))
     house.post(ISSUE, asked | {f"{MARK.upper()}NAME": 1})
     house.post("/admin/revoke", {"kid": f"{MARK}kid"})
     house.client.post("/admin/rotate?force=1", headers={"idempotency-key": f"{MARK}key"})

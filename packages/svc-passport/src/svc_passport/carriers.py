@@ -34,14 +34,16 @@ _HEADER_CHARS_MAX: Final = 512
 """Longest compact header read: a kid of 128 characters needs 250."""
 
 
-class Envelope(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """An envelope as somebody presents it."""
+class Envelope(
+    msgspec.Struct, frozen=True, gc=False, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """An envelope as somebody presents it. Of what is no canonical base64, None is left."""
 
     alg: str
-    aud: str | None
+    aud: str | None = None
     kid: str
-    msg_b64: str
-    sig_b64: str
+    message: bytes | None = msgspec.field(name="msg_b64")
+    signature: bytes | None = msgspec.field(name="sig_b64")
 
 
 class Compact(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
@@ -53,7 +55,7 @@ class Compact(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True)
 Carrier = Envelope | Compact
 
 
-class Unverified(NamedTuple):
+class Unverified(msgspec.Struct, frozen=True, gc=False):
     """What a carrier says. Nothing of it is true yet."""
 
     kid: str
@@ -80,7 +82,14 @@ def carrier_of(value: object) -> Carrier:
         if value.keys() == {"token"}:
             return Compact(value["token"])
         if value.keys() <= _ENVELOPE_MEMBERS:
-            return Envelope(*map(value.get, Envelope.__struct_fields__))  # type: ignore[arg-type]
+            member = value.get
+            return Envelope(
+                alg=member("alg"),  # type: ignore[arg-type]
+                aud=member("aud"),
+                kid=member("kid"),  # type: ignore[arg-type]
+                message=_from_b64(member("msg_b64")),
+                signature=_from_b64(member("sig_b64")),
+            )
     raise Refused(Reason.MALFORMED)
 
 
@@ -101,16 +110,9 @@ def read(carrier: Carrier, typ: str, *, require_aud: bool, max_msg_bytes: int) -
 
 def write_envelope(kid: str, message: bytes, signature: bytes, aud: str | None) -> bytes:
     """Return an envelope as JSON; without ``aud`` if that is None."""
-    members = {
-        "alg": ENVELOPE_ALG,
-        "aud": aud,
-        "kid": kid,
-        "msg_b64": _b64(message),
-        "sig_b64": _b64(signature),
-    }
-    if aud is None:
-        del members["aud"]
-    return msgspec.json.encode(members)
+    return msgspec.json.encode(
+        Envelope(alg=ENVELOPE_ALG, aud=aud, kid=kid, message=message, signature=signature)
+    )
 
 
 def compact_signed(kid: str, typ: str, message: bytes) -> bytes:
@@ -128,14 +130,13 @@ def _read_envelope(envelope: Envelope, max_msg_bytes: int, *, require_aud: bool)
         raise Refused(Reason.BAD_ALG)
     if not is_kid(envelope.kid):
         raise Refused(Reason.BAD_KID)
-    aud = envelope.aud
-    if aud is None:
-        if require_aud:
-            raise Refused(Reason.BAD_AUD)
-    elif not isinstance(aud, str) or (not aud and require_aud):  # type: ignore[redundant-expr] # as a stranger wrote it
+    aud, message, signature = envelope.aud, envelope.message, envelope.signature
+    if require_aud and not aud:
         raise Refused(Reason.BAD_AUD)
-    message = _from_b64(envelope.msg_b64)
-    signature = _from_b64(envelope.sig_b64)
+    if aud is not None and not isinstance(aud, str):  # as a stranger wrote it
+        raise Refused(Reason.BAD_AUD)
+    if message is None or signature is None:
+        raise Refused(Reason.MALFORMED)
     if len(message) > max_msg_bytes:
         raise Refused(Reason.MSG_TOO_LARGE)
     return Unverified(envelope.kid, message, signature, message, aud)
@@ -195,15 +196,13 @@ def _header(kid: str, typ: str) -> bytes:
     return _b64url(msgspec.json.encode({"alg": _COMPACT_ALGS[0], "kid": kid, "typ": typ}))
 
 
-def _from_b64(text: str) -> bytes:
+def _from_b64(text: Any) -> bytes | None:
     """Decode standard, padded base64, and only its canonical form (RFC 4648 §3.5)."""
     try:
         decoded = a2b_base64(text)
     except (ValueError, TypeError):
-        raise Refused(Reason.MALFORMED) from None
-    if _b64(decoded) != text:
-        raise Refused(Reason.MALFORMED)
-    return decoded
+        return None
+    return decoded if b2a_base64(decoded, newline=False).decode() == text else None
 
 
 def _from_b64url(text: bytes) -> bytes:
@@ -217,14 +216,10 @@ def _from_b64url(text: bytes) -> bytes:
     return decoded
 
 
-def _b64(raw: bytes) -> str:
-    return b2a_base64(raw, newline=False).decode()
-
-
 def _b64url(raw: bytes) -> bytes:
     return b2a_base64(raw, newline=False).translate(_TO_URL, b"=")
 
 
-_ENVELOPE_MEMBERS: Final = frozenset(Envelope.__struct_fields__)
+_ENVELOPE_MEMBERS: Final = frozenset(Envelope.__struct_encode_fields__)
 _TO_URL: Final = bytes.maketrans(b"+/", b"-_")
 _TO_STANDARD: Final = bytes.maketrans(b"-_", b"+/")

@@ -1,5 +1,6 @@
 """What is signed: the claims, their canonical form (RFC 8785), and nothing about who carries them."""
 
+import re
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -11,9 +12,6 @@ from svc_passport.strict_json import INTEGER_MAX
 
 Integer = Annotated[int, msgspec.Meta(ge=-INTEGER_MAX, le=INTEGER_MAX)]
 Audience = Annotated[list[Annotated[str, msgspec.Meta(min_length=1)]], msgspec.Meta(min_length=1)]
-TokenId = Annotated[str, msgspec.Meta(pattern=r"\A[A-Za-z0-9_-]{21}[AQgw]\Z")]
-"""128 random bits as base64url without padding: 22 characters, of which the last has four idle bits."""
-
 Stamp = dict[str, Any]
 """Claims by name, as JSON values."""
 
@@ -35,7 +33,7 @@ class Claims(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     exp: Integer  # Unix seconds; the last second in which the token passes
     iat: Integer  # Unix seconds
     iss: str
-    jti: TokenId
+    jti: str  # 128 random bits as base64url without padding
     kid: str
     nbf: Integer | msgspec.UnsetType = msgspec.UNSET  # Unix seconds
     nonce: str | msgspec.UnsetType = msgspec.UNSET
@@ -51,7 +49,7 @@ def parse(message: bytes) -> Claims:
             names all begin with a lowercase letter.
     """
     claims = _known_only(message) or _with_others(message)
-    if repeats(claims.aud):
+    if repeats(claims.aud) or not _is_token_id(claims.jti):
         raise Refused(Reason.MALFORMED, fault=Fault.CLAIMS)
     return claims
 
@@ -128,6 +126,9 @@ class _KnownOnly(Claims, frozen=True, gc=False, kw_only=True, forbid_unknown_fie
 
     ctx: dict[str, _Nested] | msgspec.UnsetType = msgspec.UNSET
 
+
+_is_token_id: Final = re.compile(r"[A-Za-z0-9_-]{21}[AQgw]").fullmatch
+"""22 characters, of which the last has four idle bits. As a type's pattern it costs twice the time."""
 
 _ASTRAL: Final = 0xF0
 """The first byte of a character beyond the basic plane, in UTF-8."""

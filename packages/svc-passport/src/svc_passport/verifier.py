@@ -4,7 +4,6 @@
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import msgspec
 
@@ -16,7 +15,7 @@ from svc_passport.errors import FAULT, VERDICT, Denied, Reason, Refused
 from svc_passport.rules import Expected, Rules, broken
 
 
-class Ask(NamedTuple):
+class Ask(msgspec.Struct, frozen=True, gc=False):
     """One carrier, and what is expected of it. What could not be read as a carrier is its own denial."""
 
     carrier: Carrier | Denied
@@ -43,12 +42,10 @@ def verify_many(asks: Sequence[Ask], keyring: Keyring, rules: Rules, now_s: int)
     """
     snapshot = keyring.current
     read = [_read(ask, snapshot, rules) for ask in asks]
-    items: list[Item] = [
-        (r.key, r.unverified.signed, r.unverified.signature) for r in read if type(r) is _Read
-    ]
+    items: list[Item] = [(r.key, r.said.signed, r.said.signature) for r in read if isinstance(r, _Read)]
     holds = iter(keyring.verify_many(items) if items else ())
     return [
-        r if isinstance(r, Denied) else _judge(r.unverified, ask, rules, now_s) if next(holds) else _FORGED
+        r if isinstance(r, Denied) else _judge(r.said, ask, rules, now_s) if next(holds) else _FORGED
         for r, ask in zip(read, asks, strict=True)
     ]
 
@@ -56,20 +53,21 @@ def verify_many(asks: Sequence[Ask], keyring: Keyring, rules: Rules, now_s: int)
 _FORGED = VERDICT[Reason.VERIFY_FAILED]
 
 
-class _Read(NamedTuple):
-    unverified: Unverified
+class _Read(msgspec.Struct, frozen=True, gc=False):
     key: VerifyingKey
+    said: Unverified
 
 
 def _read(ask: Ask, snapshot: Snapshot, rules: Rules) -> _Read | Denied:
     """Take the carrier apart and find its key: everything before the signature."""
-    if isinstance(ask.carrier, Denied):
-        return ask.carrier
+    carrier = ask.carrier
+    if isinstance(carrier, Denied):
+        return carrier
     try:
-        unverified = carriers.read(
-            ask.carrier, ask.typ, require_aud=rules.require_aud, max_msg_bytes=rules.max_msg_bytes
+        said = carriers.read(
+            carrier, ask.typ, require_aud=rules.require_aud, max_msg_bytes=rules.max_msg_bytes
         )
-        return _Read(unverified, snapshot.verifying_key(unverified.kid))
+        return _Read(snapshot.verifying_key(said.kid), said)
     except Refused as refused:
         return FAULT[refused.reason]
     except NoSuchKey:
@@ -78,11 +76,11 @@ def _read(ask: Ask, snapshot: Snapshot, rules: Rules) -> _Read | Denied:
         return VERDICT[Reason.REVOKED]
 
 
-def _judge(unverified: Unverified, ask: Ask, rules: Rules, now_s: int) -> Verdict:
+def _judge(said: Unverified, ask: Ask, rules: Rules, now_s: int) -> Verdict:
     """Give the claims their meaning: everything after the signature."""
     try:
-        signed = claims.parse(unverified.message)
+        signed = claims.parse(said.message)
     except Refused as refused:
         return VERDICT[refused.reason]
-    reason = broken(signed, unverified.kid, unverified.aud, ask.expected, rules, now_s)
-    return VERDICT[reason] if reason else Verified(unverified.kid, signed, unverified.message)
+    reason = broken(signed, said.kid, said.aud, ask.expected, rules, now_s)
+    return VERDICT[reason] if reason else Verified(said.kid, signed, said.message)
