@@ -15,6 +15,8 @@
 
 use std::ops::{Add, Mul, Sub};
 
+use crate::inverse::inverse;
+
 const LOW_51: u64 = (1 << 51) - 1;
 
 /// 2p, limb by limb. Each limb is above every limb of an [`Element`], so `limb + TWICE_P - element` is never negative.
@@ -41,6 +43,7 @@ impl Element {
     pub const ONE: Self = Self([1, 0, 0, 0, 0]);
 
     /// Limbs below 2⁵⁴, carried.
+    #[cfg(target_arch = "x86_64")]
     #[inline]
     #[must_use]
     pub(crate) fn from_limbs(limbs: [u64; 5]) -> Self {
@@ -116,19 +119,12 @@ impl Element {
     /// 1/self; 0 for 0.
     #[must_use]
     pub fn invert(self) -> Self {
-        let (to_250_ones, to_11) = self.chain();
-        to_250_ones.square_times(5) * to_11 // 2²⁵⁵ − 21 = (2²⁵⁰ − 1)·2⁵ + 11 = p − 2
+        Self::from_bytes(&bytes(inverse(words(&self.to_bytes()))))
     }
 
     /// self to the power (p − 5)/8, the core of a square root.
     #[must_use]
     pub(crate) fn power_p58(self) -> Self {
-        let (to_250_ones, _) = self.chain();
-        to_250_ones.square_times(2) * self // (2²⁵⁰ − 1)·2² + 1
-    }
-
-    /// self to the powers 2²⁵⁰ − 1 and 11.
-    fn chain(self) -> (Self, Self) {
         let to_2 = self.square();
         let to_9 = to_2.square_times(2) * self;
         let to_11 = to_9 * to_2;
@@ -139,7 +135,8 @@ impl Element {
         let ones_50 = ones_40.square_times(10) * ones_10;
         let ones_100 = ones_50.square_times(50) * ones_50;
         let ones_200 = ones_100.square_times(100) * ones_100;
-        (ones_200.square_times(50) * ones_50, to_11)
+        let all_ones = ones_200.square_times(50) * ones_50;
+        all_ones.square_times(2) * self // (2²⁵⁰ − 1)·2² + 1
     }
 
     fn square_times(self, times: u32) -> Self {

@@ -115,7 +115,7 @@ impl Key {
 }
 
 impl Accepted {
-    /// The 32 bytes of the key, as the challenge hashes them.
+    /// A, as the challenge hashes it.
     #[inline]
     pub(crate) fn encoded(&self) -> &[u8; 32] {
         &self.encoded

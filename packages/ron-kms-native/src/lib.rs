@@ -26,8 +26,11 @@ mod face;
 mod signing;
 
 pub mod field;
+mod inverse;
 pub mod kernel;
 pub mod key;
+#[cfg(test)]
+mod noise;
 pub mod point;
 pub mod policy;
 pub mod recoding;

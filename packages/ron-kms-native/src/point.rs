@@ -7,7 +7,7 @@
 use crate::field::{Element, Sum};
 
 /// d = −121665/121666.
-const D: Element = Element([
+pub(crate) const D: Element = Element([
     929_955_233_495_203,
     466_365_720_129_213,
     1_662_059_464_998_953,

@@ -63,7 +63,7 @@ impl Width {
     }
 
     /// Σ 2^(w−1)·2^(wi) over all windows but the top one. Its highest bit is below 252.
-    const fn offset(self) -> [u64; 4] {
+    pub(crate) const fn offset(self) -> [u64; 4] {
         let mut offset = [0; 4];
         let mut bit = self.bits() - 1;
         let mut window = 1;

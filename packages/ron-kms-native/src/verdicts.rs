@@ -11,9 +11,8 @@
 //! and its order can be told from its bytes.
 
 use crate::{
-    kernel::{Claim, Path, Prepared},
+    kernel::{Claim, Path},
     key::Key,
-    point::Projective,
     scalar::Scalar,
     threads,
 };
@@ -60,20 +59,7 @@ fn judge(items: &[Item], path: Path, verdicts: &mut [u8]) {
         .filter_map(|(index, item)| claim(index, item))
         .collect();
     claims.sort_by_key(|claim| claim.comb.width()); // lanes are of one width
-
-    let prepared: Vec<Prepared> = claims
-        .iter()
-        .zip(path.challenges(&claims))
-        .map(|(claim, h)| Prepared {
-            s: claim.response,
-            h,
-            key: claim.comb,
-        })
-        .collect();
-    let recovered = Projective::to_affine(&path.sums(&prepared));
-    for (claim, recovered) in claims.iter().zip(recovered) {
-        verdicts[claim.index] = u8::from(recovered.encode() == *claim.commitment);
-    }
+    path.judge(&claims, verdicts);
 }
 
 /// What remains to be computed, or `None` for a signature whose form the rule refuses.
@@ -87,7 +73,7 @@ fn claim<'a>(index: usize, &(key, message, signature): &Item<'a>) -> Option<Clai
         index,
         commitment,
         response,
-        key,
+        key: key.encoded(),
         comb: key.comb(),
         message,
     })

@@ -1,10 +1,9 @@
 //! One signature after the other, in plain Rust.
 
 use crate::{
-    kernel::{Claim, Prepared},
+    kernel::Prepared,
     point::{Extended, Projective},
     recoding::Digits,
-    scalar::Scalar,
     tables::{Comb, Entry},
 };
 
@@ -14,15 +13,7 @@ pub(super) const THREAD_ITEMS: usize = 16;
 /// How many additions before its use an entry is fetched from memory.
 const FETCHED_AHEAD: usize = 4;
 
-/// See `Path::challenges`.
-pub(super) fn challenges(claims: &[Claim]) -> Vec<Scalar> {
-    claims
-        .iter()
-        .map(|claim| Scalar::challenge(claim.commitment, claim.key.encoded(), claim.message))
-        .collect()
-}
-
-/// See `Path::sums`.
+/// See `by_sums`.
 pub(super) fn sums(items: &[Prepared]) -> Vec<Projective> {
     let base = Comb::of_base_point();
     let mut terms = Vec::new();

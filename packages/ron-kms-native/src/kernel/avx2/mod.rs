@@ -41,7 +41,7 @@ struct Sums {
     t: Raw,
 }
 
-/// See `Path::sums`.
+/// See `by_sums`.
 #[target_feature(enable = "avx2,fma")]
 pub(super) fn sums(items: &[Prepared]) -> Vec<Projective> {
     let base = Comb::of_base_point();
