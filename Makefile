@@ -6,17 +6,20 @@ SHELL := bash
 
 UV_VERSION := 0.13.9
 UV := .tools/bin/uv
+CARGO_FUZZ_VERSION := 0.13.2
+CARGO_FUZZ := .tools/bin/cargo-fuzz
 PYTHON := .venv/bin/python
 LEAF := packages/ron-kms-native
 CRATES := bench/rivals/axum tests/interop/envelopes $(LEAF)
-HAS_CARGO := $(shell command -v cargo)
+# The leaf is for these two processors.
+HAS_CARGO := $(if $(filter x86_64 aarch64,$(shell uname -m)),$(shell command -v cargo))
 
 export UV_PYTHON_DOWNLOADS := never
 export UV_PYTHON_PREFERENCE := only-system
 export UV_PROJECT_ENVIRONMENT := .venv
 export MATURIN_NO_INSTALL_RUST := 1
 
-.PHONY: help serve test check format smoke bench bench-native fuzz campaign-restart campaign-rotation campaign-native clean
+.PHONY: help serve test check format smoke bench bench-native fuzz fuzz-native campaign-restart campaign-rotation campaign-native campaign-ifma clean
 
 help: ## these lines
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -66,15 +69,26 @@ bench: .venv/.synced ## what it costs, beside a bare ASGI app and a Rust service
 	@scripts/need.sh wrk util-linux
 	$(PYTHON) -m bench
 
-bench-native: ## the engine in Rust beside dalek, zebra and AWS-LC, on one core
+bench-native: .venv/.synced ## the engine in Rust beside dalek, zebra, AWS-LC, cryptography and PyNaCl, on one core; a few minutes
 	@scripts/need.sh util-linux cmake
-	cd $(LEAF)/bench && taskset -c 1 cargo run --release --locked --quiet
+	$(PYTHON) scripts/bench_native.py
 
-campaign-native: ## ten million signatures and a million forgeries, on every path and width, beside dalek
-	cd $(LEAF) && cargo run --release --locked --quiet --example campaign -- --cases 10000000 --adversarial 1000000
+campaign-native: .venv/.synced ## ten million signatures and a million forgeries beside dalek and libsodium; docs/campaigns/native.md
+	@scripts/need.sh libsodium-dev
+	$(PYTHON) scripts/campaign_native.py
 
 fuzz: .venv/.synced ## ten minutes of bytes that somebody might send as an envelope; docs/campaigns/envelope-fuzz.md
 	$(UV) run --quiet --locked --group fuzz python scripts/fuzz_envelopes.py --seconds 600
+
+$(CARGO_FUZZ):
+	cargo install --quiet --locked --root .tools --version $(CARGO_FUZZ_VERSION) cargo-fuzz
+
+fuzz-native: .venv/.synced $(CARGO_FUZZ) ## 25 minutes of items that somebody might ask the native engine about; docs/campaigns/native-fuzz.md
+	PATH="$(CURDIR)/.tools/bin:$$PATH" $(PYTHON) scripts/fuzz_native.py
+
+campaign-ifma: .venv/.synced ## the AVX-512 kernel on an emulated Ice Lake, where no real one is; docs/campaigns/ifma.md
+	@scripts/need.sh bochs bochsbios vgabios busybox-static cpio isolinux syslinux-common xorriso
+	$(PYTHON) scripts/campaign_ifma.py
 
 campaign-restart: .venv/.synced ## kill -9 in a stream of rotations, 50 times; docs/campaigns/restart.md
 	$(PYTHON) scripts/campaign_restart.py

@@ -23,6 +23,7 @@ def load(public_key: bytes, /, *, width: int | None = None) -> Key:
     Raises:
         TypeError: ``public_key`` is not ``bytes``.
         ValueError: There is no such width.
+        OverflowError: It is not even a byte.
     """
 
 def verify_many(
@@ -43,6 +44,7 @@ def verify_many(
     Raises:
         TypeError: An item is not a tuple of those types.
         ValueError: An item has not three parts, or the path does not work here.
+        OverflowError: ``threads`` is negative, or beyond every machine.
     """
 
 def verify_one(key: Key, message: bytes, signature: bytes, /, *, path: str | None = None) -> bool:

@@ -12,7 +12,7 @@
 //! assert_eq!(verify_many(&[(&key, b"message", &[0; 64])], Path::best(), 1), [0]);
 //! ```
 //!
-//! No secret comes here, so nothing runs in constant time.
+//! No secret comes here, so nothing runs in constant time. The Python module can sign as well, through a door of its own.
 
 #![deny(unsafe_op_in_unsafe_fn)]
 #![allow(

@@ -1,5 +1,7 @@
 //! Other people's vectors, on every path and width.
 
+mod support;
+
 use std::{fs, path::Path as FilePath};
 
 use ron_kms_native::{Item, Key, Path, Width, verify_many, verify_one};
@@ -25,7 +27,7 @@ fn verdicts(vectors: &[Vector]) -> Vec<u8> {
             .collect();
         verify_many(&items, path, 2)
     };
-    let paths = [Path::available(), &[Path::MODEL]].concat();
+    let paths = support::paths();
     let first = ask(&keys_narrow, Path::PORTABLE);
     for &path in &paths {
         assert_eq!(ask(&keys_narrow, path), first);

@@ -1,52 +1,41 @@
 //! The signatures that everybody verifies: all different, all valid.
 
-use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
-use rand::{RngCore, SeedableRng, rngs::StdRng};
+use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
+use rand::{Rng, RngCore, SeedableRng, rngs::StdRng};
 
 /// Distinct signatures, so that a comb is read all over and no rival repeats itself.
 pub const SIGNATURES: usize = 8_192;
 
 pub struct Workload {
     pub keys: Vec<VerifyingKey>,
-    /// The key of each signature, by its number and as dalek wants it.
+    /// Of each signature: the number of its key.
     pub signers: Vec<usize>,
-    pub verifying: Vec<VerifyingKey>,
     pub messages: Vec<Vec<u8>>,
-    pub signatures: Vec<Signature>,
+    pub signatures: Vec<[u8; 64]>,
 }
 
 impl Workload {
     pub fn new(keys: usize, message_bytes: usize) -> Self {
         let mut noise = StdRng::seed_from_u64(keys as u64 * 1_000 + message_bytes as u64);
         let secrets: Vec<SigningKey> = (0..keys)
-            .map(|_| {
-                let mut seed = [0; 32];
-                noise.fill_bytes(&mut seed);
-                SigningKey::from_bytes(&seed)
-            })
+            .map(|_| SigningKey::from_bytes(&noise.r#gen()))
             .collect();
-        let signers: Vec<usize> = (0..SIGNATURES)
-            .map(|_| noise.next_u32() as usize % keys)
-            .collect();
-        let messages: Vec<Vec<u8>> = (0..SIGNATURES)
-            .map(|_| {
-                let mut message = vec![0; message_bytes];
-                noise.fill_bytes(&mut message);
-                message
-            })
-            .collect();
-        let signatures = signers
-            .iter()
-            .zip(&messages)
-            .map(|(&signer, message)| secrets[signer].sign(message))
-            .collect();
-        let keys: Vec<VerifyingKey> = secrets.iter().map(SigningKey::verifying_key).collect();
-        Self {
-            verifying: signers.iter().map(|&signer| keys[signer]).collect(),
-            keys,
-            signers,
-            messages,
-            signatures,
+        let mut workload = Self {
+            keys: secrets.iter().map(SigningKey::verifying_key).collect(),
+            signers: Vec::new(),
+            messages: Vec::new(),
+            signatures: Vec::new(),
+        };
+        for _ in 0..SIGNATURES {
+            let signer = noise.gen_range(0..keys);
+            let mut message = vec![0; message_bytes];
+            noise.fill_bytes(&mut message);
+            workload.signers.push(signer);
+            workload
+                .signatures
+                .push(secrets[signer].sign(&message).to_bytes());
+            workload.messages.push(message);
         }
+        workload
     }
 }

@@ -1,15 +1,18 @@
-//! The judge, and the material an attacker would make.
+//! Signatures as people make them, and as an attacker would.
 
 #![allow(dead_code, reason = "each test takes what it needs")]
 
 pub mod campaign;
+pub mod judges;
+
+use std::sync::LazyLock;
 
 use curve25519_dalek::{
     EdwardsPoint, Scalar,
     constants::{ED25519_BASEPOINT_TABLE, EIGHT_TORSION},
     edwards::CompressedEdwardsY,
 };
-use ed25519_dalek::{Signature, VerifyingKey};
+use ron_kms_native::Path;
 use sha2::{Digest, Sha512};
 
 /// L, little-endian.
@@ -27,20 +30,11 @@ const P: [u8; 32] = {
 
 const LENGTH_MAX: usize = 5_000;
 
-/// ed25519-dalek's `verify_strict`, with the key's encoding made canonical.
-pub fn judge(public_key: &[u8], message: &[u8], signature: &[u8]) -> bool {
-    let (Ok(public_key), Ok(signature)) = (public_key.try_into(), signature.try_into()) else {
-        return false;
-    };
-    let Ok(key) = VerifyingKey::from_bytes(public_key) else {
-        return false;
-    };
-    let encoded = CompressedEdwardsY(*public_key);
-    let is_canonical = encoded
-        .decompress()
-        .is_some_and(|point| point.compress() == encoded);
-    let signature = Signature::from_bytes(signature);
-    is_canonical && key.verify_strict(message, &signature).is_ok()
+/// Every path there is; the model stands in for instructions that this machine lacks.
+pub fn paths() -> Vec<Path> {
+    let here = Path::available();
+    let lacking = here.iter().all(|path| path.name() != "avx512ifma");
+    [here, if lacking { &[Path::MODEL] } else { &[] }].concat()
 }
 
 /// A repeatable stream of noise (`SplitMix64`).
@@ -89,6 +83,8 @@ impl Noise {
 
 /// Somebody who signs: honestly, or with torsion in the key, or with no key worth the name.
 pub struct Signer {
+    /// What sort of key it is.
+    pub sort: &'static str,
     pub secret: Scalar,
     pub public_key: Vec<u8>,
 }
@@ -101,24 +97,27 @@ impl Signer {
     /// a·B plus so many times a point of order 8.
     pub fn mixed(noise: &mut Noise, torsion: usize) -> Self {
         let secret = noise.scalar();
+        let is_honest = torsion.is_multiple_of(8);
         Self {
+            sort: if is_honest { "honest" } else { "with torsion" },
             secret,
             public_key: point(&secret, torsion).compress().0.to_vec(),
         }
     }
 
-    /// A key the rule refuses: of small order, in a second encoding, no point, or of another length.
+    /// A key that the rule refuses, but for half of those that are just 32 bytes.
     pub fn odd(noise: &mut Noise) -> Self {
-        let public_key = match noise.below(5) {
-            0 => noise.pick(&small_orders()).to_vec(),
-            1 | 2 => noise.pick(&beyond_p()).to_vec(),
-            3 => noise.array::<32>().to_vec(), // half of them are points
+        let (sort, public_key) = match noise.below(5) {
+            0 => ("small order", noise.pick(&SMALL_ORDERS).to_vec()),
+            1 | 2 => ("second encoding", noise.pick(&BEYOND_P).to_vec()),
+            3 => ("any 32 bytes", noise.bytes(32)),
             _ => {
                 let length = noise.below(70);
-                noise.bytes(length)
+                ("any length", noise.bytes(length))
             }
         };
         Self {
+            sort,
             secret: Scalar::ZERO,
             public_key,
         }
@@ -145,6 +144,8 @@ impl Signer {
 /// One signature to be judged. `signer` is an index into the signers it was made with.
 #[derive(Clone, Debug)]
 pub struct Case {
+    /// What was done to it.
+    pub what: &'static str,
     pub signer: usize,
     pub message: Vec<u8>,
     pub signature: Vec<u8>,
@@ -156,22 +157,41 @@ pub fn random_cases(noise: &mut Noise, signers: &[Signer]) -> Vec<Case> {
     let message = noise.message();
     let signature = signers[signer].sign_honestly(noise, &message);
     let valid = Case {
+        what: "as signed",
         signer,
         message,
         signature,
     };
     let mut cases = vec![valid; 6];
+    cases[1].what = "a bit of R flipped";
     flip(noise, &mut cases[1].signature[..32]);
+    cases[2].what = "a bit of S flipped";
     flip(noise, &mut cases[2].signature[32..]);
-    flip(noise, &mut cases[3].message);
+    if !cases[3].message.is_empty() {
+        cases[3].what = "a bit of the message flipped";
+        flip(noise, &mut cases[3].message);
+    }
     cases[4].signer = noise.below(signers.len());
+    if cases[4].signer != signer {
+        cases[4].what = "under another key";
+    }
+    let other = &mut cases[5];
     match noise.below(4) {
-        0 => cases[5].signature.truncate(noise.below(64)),
-        1 => cases[5].signature.push(0),
-        2 => cases[5].message.push(0),
+        0 => {
+            other.what = "signature too short";
+            other.signature.truncate(noise.below(64));
+        }
+        1 => {
+            other.what = "signature too long";
+            other.signature.push(0);
+        }
+        2 => {
+            other.what = "message longer by a 0";
+            other.message.push(0);
+        }
         _ => {
-            let commitment: [u8; 32] = noise.array();
-            cases[5].signature[..32].copy_from_slice(&commitment);
+            other.what = "R any 32 bytes";
+            other.signature[..32].copy_from_slice(&noise.array::<32>());
         }
     }
     cases
@@ -183,45 +203,42 @@ pub fn adversarial_cases(noise: &mut Noise, signers: &[Signer]) -> Vec<Case> {
     let message = noise.message();
     let r = noise.scalar();
     let torsion = noise.below(8);
-    let made = |signature| Case {
+    let made = |what, signature| Case {
+        what,
         signer,
         message: message.clone(),
         signature,
     };
-    let honest = |r: &Scalar| signers[signer].sign(&message, r, point(r, 0).compress().0);
+    let sign = |r: &Scalar, commitment| signers[signer].sign(&message, r, commitment);
+    let honest = |r: &Scalar| sign(r, point(r, 0).compress().0);
     match noise.below(8) {
-        // Torsion in R, which the key's may cancel.
+        // The key's torsion may cancel it.
         0..3 => {
-            let commitment = point(&r, torsion).compress().0;
-            vec![made(signers[signer].sign(&message, &r, commitment))]
+            let signature = sign(&r, point(&r, torsion).compress().0);
+            let what = ["R without torsion", "torsion in R"][usize::from(torsion > 0)];
+            vec![made(what, signature)]
         }
-        // S + L, S + 2L, …
         3 => {
             let mut signature = honest(&r);
             for _ in 0..=noise.below(14) {
                 add(&mut signature[32..], &L);
             }
-            vec![made(signature)]
+            vec![made("S + L, S + 2L, …", signature)]
         }
-        // R of small order, in all its encodings.
+        // In all its encodings.
         4 => {
-            let commitment = *noise.pick(&small_orders());
-            vec![made(signers[signer].sign(
-                &message,
-                &Scalar::ZERO,
-                commitment,
-            ))]
+            let signature = sign(&Scalar::ZERO, *noise.pick(&SMALL_ORDERS));
+            vec![made("R of small order", signature)]
         }
-        // R in a second encoding, or with the other sign.
+        5 if noise.below(2) == 0 => {
+            let mut commitment = point(&r, torsion).compress().0;
+            commitment[31] ^= 0x80;
+            vec![made("R with the other sign", sign(&r, commitment))]
+        }
         5 => {
-            let mut commitment = *noise.pick(&beyond_p());
-            if noise.below(2) == 0 {
-                commitment = point(&r, torsion).compress().0;
-                commitment[31] ^= 0x80;
-            }
-            vec![made(signers[signer].sign(&message, &r, commitment))]
+            let signature = sign(&r, *noise.pick(&BEYOND_P));
+            vec![made("R in a second encoding", signature)]
         }
-        // A pair whose faults cancel in their sum: in S, or in R.
         6 => {
             let (q, fault) = (noise.scalar(), noise.scalar());
             let mut pair = [honest(&r), honest(&q)];
@@ -230,29 +247,28 @@ pub fn adversarial_cases(noise: &mut Noise, signers: &[Signer]) -> Vec<Case> {
                 let s = Scalar::from_bytes_mod_order(s) + fault;
                 signature[32..].copy_from_slice(s.as_bytes());
             }
-            pair.map(made).into()
+            let what = "pair with faults in S that cancel";
+            pair.map(|signature| made(what, signature)).into()
         }
         _ => {
-            let q = noise.scalar();
-            let pair = [(&r, torsion), (&q, 8 - torsion)];
-            pair.map(|(r, torsion)| {
-                let commitment = point(r, torsion).compress().0;
-                made(signers[signer].sign(&message, r, commitment))
-            })
-            .into()
+            let (q, torsion) = (noise.scalar(), 1 + noise.below(7));
+            let what = "pair with torsion in R that cancels";
+            [(&r, torsion), (&q, 8 - torsion)]
+                .map(|(r, torsion)| made(what, sign(r, point(r, torsion).compress().0)))
+                .into()
         }
     }
 }
 
 /// A scalar times the base point, plus so many times a point of order 8.
-fn point(scalar: &Scalar, torsion: usize) -> EdwardsPoint {
+pub fn point(scalar: &Scalar, torsion: usize) -> EdwardsPoint {
     scalar * ED25519_BASEPOINT_TABLE + EIGHT_TORSION[torsion % 8]
 }
 
 /// Every 32 bytes that a lenient decoder reads as a point of small order.
-pub fn small_orders() -> Vec<[u8; 32]> {
+pub static SMALL_ORDERS: LazyLock<Vec<[u8; 32]>> = LazyLock::new(|| {
     let canonical = EIGHT_TORSION.iter().map(|point| point.compress().0);
-    let second = beyond_p().into_iter().filter(|encoded| {
+    let second = BEYOND_P.iter().copied().filter(|encoded| {
         let point = CompressedEdwardsY(*encoded).decompress();
         point.is_some_and(|point| point.is_small_order())
     });
@@ -262,10 +278,10 @@ pub fn small_orders() -> Vec<[u8; 32]> {
         encoded
     });
     canonical.chain(second).chain(minus_zero).collect()
-}
+});
 
 /// y = p … 2²⁵⁵ − 1 with either sign: the encodings of 0 … 18 that are not canonical.
-pub fn beyond_p() -> Vec<[u8; 32]> {
+pub static BEYOND_P: LazyLock<Vec<[u8; 32]>> = LazyLock::new(|| {
     let signs = [P[31], P[31] | 0x80];
     (0..19u8)
         .flat_map(|y| signs.map(|top| (y, top)))
@@ -275,7 +291,7 @@ pub fn beyond_p() -> Vec<[u8; 32]> {
             encoded
         })
         .collect()
-}
+});
 
 fn flip(noise: &mut Noise, bytes: &mut [u8]) {
     if !bytes.is_empty() {
@@ -283,7 +299,7 @@ fn flip(noise: &mut Noise, bytes: &mut [u8]) {
     }
 }
 
-fn add(number: &mut [u8], addend: &[u8; 32]) {
+pub fn add(number: &mut [u8], addend: &[u8; 32]) {
     let mut carry = 0;
     for (byte, addend) in number.iter_mut().zip(addend) {
         let sum = u16::from(*byte) + u16::from(*addend) + carry;
