@@ -49,6 +49,7 @@ check: .venv/.synced ## format, lint, strict types, import contracts; Rust too, 
 	.venv/bin/mypy --no-error-summary
 	@.venv/bin/lint-imports --no-cache > .tools/imports.log || { cat .tools/imports.log; exit 1; }
 ifneq ($(HAS_CARGO),)
+	@.venv/bin/stubtest ron_kms_native --concise --allowlist <(echo ron_kms_native.ron_kms_native) > .tools/stubs.log || { cat .tools/stubs.log; exit 1; }
 	@for crate in $(CRATES); do (cd $$crate && set -x && \
 		cargo fmt --check && \
 		cargo clippy --locked --all-targets --quiet -- -D warnings -W clippy::pedantic && \
