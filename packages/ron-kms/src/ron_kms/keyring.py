@@ -16,7 +16,7 @@ from nacl.bindings import crypto_sign_seed_keypair
 from ron_kms import ring as rings
 from ron_kms.engines import Engine, Item
 from ron_kms.entropy import Entropy, system
-from ron_kms.errors import Busy, GenerationMoved, SealError, StoreRefused, VerifyFailed
+from ron_kms.errors import GenerationMoved, SealError, StoreRefused, VerifyFailed
 from ron_kms.generations import Generations
 from ron_kms.jwks import KeySet
 from ron_kms.kid import Kid, check_namespace
@@ -279,21 +279,21 @@ class Keyring:
         answer: Callable[[Snapshot], bytes],
         idempotency_key: str | None = None,
     ) -> bytes:
-        with self._changing:
-            give_up_s = time.monotonic() + CHANGE_WITHIN_S
-            while True:
-                self.refresh()
-                # After the ring: what is not known by now was not yet done in the ring that was read.
-                given = None if idempotency_key is None else self._store.recall(idempotency_key)
-                if idempotency_key is not None and given is not None:
+        give_up_s = time.monotonic() + CHANGE_WITHIN_S
+        while True:
+            try:
+                with self._changing:
                     self.refresh()
-                    return self._given(idempotency_key, given)
-                try:
+                    # After the ring: what is not known by now was not yet done in the ring that was read.
+                    given = None if idempotency_key is None else self._store.recall(idempotency_key)
+                    if idempotency_key is not None and given is not None:
+                        self.refresh()
+                        return self._given(idempotency_key, given)
                     return self._changed(change, answer, idempotency_key)
-                except GenerationMoved as moved:
-                    if time.monotonic() >= give_up_s:
-                        raise Busy("the store is being changed by others") from moved
-                time.sleep(secrets.randbelow(LOST_SWAP_WAIT_MS) / 1000)
+            except GenerationMoved:
+                if time.monotonic() >= give_up_s:
+                    raise
+            time.sleep(secrets.randbelow(LOST_SWAP_WAIT_MS) / 1000)  # without the lock: readers go on
 
     def _changed(
         self,
