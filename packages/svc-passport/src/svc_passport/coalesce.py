@@ -61,6 +61,7 @@ class Coalescer:
         self._is_lone = is_lone
         self._pending: list[Ask] = []
         self._waiting: list[tuple[int, Future[list[Verdict]]]] = []
+        self._loop: asyncio.AbstractEventLoop
         self._looking: Future[bool] | None = None
 
     async def verify(self, asks: list[Ask]) -> list[Verdict]:
@@ -103,10 +104,11 @@ class Coalescer:
 
     def _gathered(self, asks: list[Ask]) -> Future[list[Verdict]]:
         """Leave ``asks`` for the end of this turn."""
-        loop = asyncio.get_running_loop()
         if not self._waiting:
-            loop.call_soon(self._flush)
-        future: Future[list[Verdict]] = loop.create_future()
+            # Once a turn: before Python 3.12 it asks the system for the process's id, 3 µs here.
+            self._loop = asyncio.get_running_loop()
+            self._loop.call_soon(self._flush)
+        future: Future[list[Verdict]] = self._loop.create_future()
         self._pending += asks
         self._waiting.append((len(asks), future))
         if len(self._pending) >= self._gathering.target_batch:
