@@ -3,7 +3,7 @@
 use std::{env, num::NonZeroUsize, sync::OnceLock, thread};
 
 use pyo3::{
-    exceptions::PyValueError,
+    exceptions::{PyTypeError, PyValueError},
     prelude::*,
     types::{PyBytes, PyList, PySequence, PyTuple},
 };
@@ -20,6 +20,11 @@ impl Key {
     #[getter]
     fn table_bytes(&self) -> usize {
         self.0.bytes()
+    }
+
+    /// Raises `TypeError`: it is never written out, nor copied.
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(PyTypeError::new_err("a Key is never written out"))
     }
 }
 

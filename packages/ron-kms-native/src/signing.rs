@@ -4,7 +4,7 @@
 //! the seed once, and overwrites what it keeps when it is dropped. The verifying part knows nothing of this.
 
 use graviola::{signing::eddsa::Ed25519SigningKey, util::is_cpu_supported};
-use pyo3::{exceptions::PyValueError, prelude::*, types::PyBytes};
+use pyo3::{exceptions::{PyTypeError, PyValueError}, prelude::*, types::PyBytes};
 
 /// A private key, expanded. It cannot be made but by `signer`, shows nothing, and is never written out.
 #[pyclass(frozen, module = "ron_kms_native")]
@@ -16,6 +16,11 @@ impl Signer {
     #[pyo3(signature = (message, /))]
     fn sign<'py>(&self, message: &Bound<'py, PyBytes>) -> Bound<'py, PyBytes> {
         PyBytes::new(message.py(), &self.0.sign(message.as_bytes()))
+    }
+
+    /// Raises `TypeError`: it is never written out, nor copied.
+    fn __reduce__(&self) -> PyResult<()> {
+        Err(PyTypeError::new_err("a Signer is never written out"))
     }
 }
 

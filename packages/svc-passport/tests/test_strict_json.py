@@ -126,6 +126,16 @@ def test_nesting_ends_at_sixteen(opens: bytes, closes: bytes) -> None:
         strict_json.loads(beyond)
 
 
+def test_values_are_counted_before_they_are_read() -> None:
+    most = b"[%b]" % b",".join([b"0"] * strict_json.VALUES_MAX)
+    assert len(strict_json.loads(most)) == strict_json.VALUES_MAX
+    assert strict_json.loads(b'["a,b"]', 2) == ["a,b"]
+    for body, values_max in [(b"[0," + most[1:], strict_json.VALUES_MAX), (b'["a,b"]', 1)]:
+        with pytest.raises(Refused) as refused:
+            strict_json.loads(body, values_max, Reason.MSG_TOO_LARGE)
+        assert refused.value.reason is Reason.MSG_TOO_LARGE
+
+
 def test_nesting_is_counted_on_every_branch() -> None:
     deep = b"[" * DEPTH_MAX + b"]" * DEPTH_MAX
     with pytest.raises(Refused):

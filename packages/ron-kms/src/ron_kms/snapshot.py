@@ -56,7 +56,7 @@ class VerifyingKeys(dict[str, VerifyingKey]):
     def __init__(
         self, engine: Engine, public_keys: Mapping[str, bytes], loaded: Mapping[str, VerifyingKey]
     ) -> None:
-        super().__init__((kid, key) for kid, key in loaded.items() if kid in public_keys)
+        super().__init__((kid, key) for kid, key in list(loaded.items()) if kid in public_keys)
         self._engine, self._public_keys = engine, public_keys
 
     def __missing__(self, kid: str) -> VerifyingKey:

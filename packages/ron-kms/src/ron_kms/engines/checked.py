@@ -47,11 +47,11 @@ class CheckedEngine:
         if not self._trusted:
             return self._judge_all(items)
         verdicts = self._fast.verify_many(items)
-        accepted = sum(verdicts)
-        if accepted < self._until_next:
-            self._until_next -= accepted
+        drawn = self._drawn(sum(verdicts))
+        if not drawn:
             return verdicts
-        if all(self._judge_all(self._drawn(items, verdicts))):
+        accepted = [item for item, verdict in zip(items, verdicts, strict=True) if verdict]
+        if all(self._judge_all([accepted[i] for i in drawn])):
             return verdicts
         with self._lock:
             first, self._trusted = self._trusted, False
@@ -60,17 +60,17 @@ class CheckedEngine:
         return bytes(map(min, verdicts, self._judge_all(items)))
 
     def signer(self, seed: Secret) -> Signer:
-        """See ``Engine``. Signatures are not checked: a wrong one is refused wherever it goes."""
+        """See ``Engine``. What is signed is not checked, but for the self-test."""
         return (self._fast if self._trusted else self._judge).signer(seed)
 
-    def _drawn(self, items: Sequence[Item], verdicts: Sequence[int]) -> list[Item]:
-        """Return the accepted items whose turn it is, and draw whose it is next."""
-        accepted = [item for item, verdict in zip(items, verdicts, strict=True) if verdict]
+    def _drawn(self, accepted: int) -> list[int]:
+        """Return which of so many accepted items have their turn, and draw whose it is next."""
         drawn = []
-        while self._until_next <= len(accepted):
-            drawn.append(accepted[self._until_next - 1])
-            self._until_next += self._gap()
-        self._until_next -= len(accepted)
+        with self._lock:
+            while self._until_next <= accepted:
+                drawn.append(self._until_next - 1)
+                self._until_next += self._gap()
+            self._until_next -= accepted
         return drawn
 
     def _judge_all(self, items: Sequence[Item]) -> Sequence[int]:

@@ -29,4 +29,5 @@ class NativeEngine:
 
     def signer(self, seed: Secret) -> Signer:
         """See ``Engine``. Where the processor lacks what the extension's signer needs, libsodium signs."""
-        return ron_kms_native.signer(seed.reveal()) or SodiumSigner(seed)
+        signer = ron_kms_native.signer(seed.reveal())
+        return SodiumSigner(seed) if signer is None else signer

@@ -66,8 +66,14 @@ SIGNED = [
         "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da",
         "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00",
     ),
+    (
+        "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
+        "70617373706f7274" * 40,
+        "b0ce344d3934d3e287165aab48e3526e2bb0dadf041a97aed42c56f69ed6f199",
+        "84dc9023cd986a7f27f057aac2b74ca47b982a5c9afceeb5b2c326cbcbf7db07",
+    ),
 ]
-"""(seed, message, R, S) in hexadecimal: tests 1 and 2 of RFC 8032 §7.1."""
+"""(seed, message, R, S) in hexadecimal: tests 1 and 2 of RFC 8032 §7.1; a message as long as claims."""
 
 VECTORS = [
     Vector(

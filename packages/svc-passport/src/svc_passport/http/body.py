@@ -76,7 +76,7 @@ def _comes_back(read: object, body: bytes) -> bool:
 
 
 def _strictly(body: bytes, max_batch: int) -> list[Carrier | Denied]:
-    asked = strict_json.loads(body)
+    asked = strict_json.loads(body, _VALUES_AN_ITEM * max_batch, Reason.BATCH_TOO_LARGE)
     if isinstance(asked, dict) and asked.keys() == {"items"}:
         asked = asked["items"]
     if not isinstance(asked, list):
@@ -96,6 +96,9 @@ def _carrier_or_denial(value: object) -> Carrier | Denied:
 class _Items(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     items: list[Envelope]
 
+
+_VALUES_AN_ITEM: Final = 32
+"""An envelope has six; its audience may have commas."""
 
 _WHITE: Final = b" \t\n\r"
 _compact: Final = msgspec.json.Decoder(Compact).decode

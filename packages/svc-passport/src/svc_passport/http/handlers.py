@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -68,6 +69,7 @@ class Handlers:
         self._missing = missing
         self._verify_gate = Gate(limits.verify_concurrency)
         self._batch_gate = Gate(limits.batch_concurrency)
+        self._change_gate = Gate(_CHANGES_AT_ONCE)
         self._key_set_answer: tuple[KeySet, Reply, Reply] | None = None
         self._answers = Answers(keyring, rules, development=development)
         self._version = Reply(self._answers.version())
@@ -78,7 +80,9 @@ class Handlers:
         """``POST /v1/passport/issue``."""
         await self._check(request, ISSUE)
         query = request.query("format")
-        asked = strict_json.loads(await request.body(self._limits.max_body_bytes))
+        sent = await request.body(self._limits.max_body_bytes)
+        # Each comma and bracket stands in the claims that are signed.
+        asked = strict_json.loads(sent, self._rules.max_msg_bytes, Reason.MSG_TOO_LARGE)
         await self._be_current()  # the body may have been long in coming
         issued = issue(asked, self._keyring, self._rules, int(time.time()), compact=query.compact)
         request.kid = issued.kid
@@ -146,10 +150,9 @@ class Handlers:
         await self._check(request, ROTATE)
         force, key = request.query("force").force, _idempotency_key(request)
         body.check_is_nothing(await request.body(_NO_BODY_BYTES_MAX, wanted=False))
-        told = await asyncio.to_thread(
-            self._keyring.rotate, self._answers.changed, idempotency_key=key, force=force
+        return await self._changed(
+            partial(self._keyring.rotate, self._answers.changed, idempotency_key=key, force=force)
         )
-        return Reply(told)
 
     async def revoke(self, request: Request) -> Reply:
         """``POST /admin/revoke``."""
@@ -159,8 +162,8 @@ class Handlers:
         if not is_kid(kid):
             raise Refused(Reason.BAD_KID)
         request.kid = str(kid)
-        return Reply(
-            await asyncio.to_thread(self._keyring.revoke, Kid.parse(request.kid), self._answers.changed)
+        return await self._changed(
+            partial(self._keyring.revoke, Kid.parse(request.kid), self._answers.changed)
         )
 
     async def attest(self, request: Request) -> Reply:
@@ -188,6 +191,14 @@ class Handlers:
         """Return if whoever asks may do ``scope``."""
         await self._be_current()
         self._caller(request).check(scope)
+
+    async def _changed(self, change: Callable[[], bytes]) -> Reply:
+        """Change the keyring in a thread: there are few of those, and a change may try for seconds."""
+        await self._change_gate.enter()
+        try:
+            return Reply(await asyncio.to_thread(change))
+        finally:
+            self._change_gate.leave()
 
     async def _be_current(self) -> None:
         if not self._keyring.is_current():
@@ -261,6 +272,7 @@ def _matches(request: Request, etag: str) -> bool:
 
 
 _NO_BODY_BYTES_MAX: Final = 64
+_CHANGES_AT_ONCE: Final = 2
 _TRUE: Final = Reply(b"true")
 _FALSE: Final = Reply(b"false")
 _ALIVE: Final = Reply(b'{"ok":true}')
