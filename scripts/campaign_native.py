@@ -51,16 +51,15 @@ def main(argv: list[str]) -> int:
     command = ["cargo", "run", "--release", "--locked", "--quiet", "--example", "campaign", "--", *counts]
     ran = subprocess.run(command, cwd=LEAF, stdout=subprocess.PIPE, text=True, check=False)
     print(ran.stdout)
-    if ran.stdout:
-        if not asked.record.exists():
-            asked.record.parent.mkdir(parents=True, exist_ok=True)
-            asked.record.write_text(HEAD)
-        shown = " ".join(counts)
-        with asked.record.open("a") as record:
-            record.write(f"\n## {began:%Y-%m-%d %H:%M} UTC\n\n{machine()}. `campaign_native.py {shown}`\n")
-            record.write(f"\n{ran.stdout}")
-            if ran.returncode < 0:
-                record.write("\n**It did not come to its end.**\n")
+    if not asked.record.exists():
+        asked.record.parent.mkdir(parents=True, exist_ok=True)
+        asked.record.write_text(HEAD)
+    shown = " ".join(counts)
+    with asked.record.open("a") as record:
+        record.write(f"\n## {began:%Y-%m-%d %H:%M} UTC\n\n{machine()}. `campaign_native.py {shown}`\n")
+        record.write(f"\n{ran.stdout}")
+        if ran.returncode not in (0, 1):
+            record.write("\n**It did not come to its end.**\n")
     return ran.returncode
 
 

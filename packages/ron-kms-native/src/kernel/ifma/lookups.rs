@@ -19,7 +19,7 @@ const ROWS_MAX: usize = 2 * Width::MIN.windows();
 /// Eight entries, one per lane: addresses, and 32 beyond for the opposite of an entry.
 ///
 /// Only `Lookups` makes them: each address is that of an `Entry` in a comb, or 32 beyond.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 #[repr(C, align(64))]
 pub struct Row([u64; 8]);
 
