@@ -1,6 +1,7 @@
 """A watched engine keeps its verdicts while they hold, and is not asked again once one did not."""
 
 import gc
+import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -117,6 +118,19 @@ def test_several_threads_report_one_disagreement() -> None:
     assert all(a == 1 for _, a in verdicts)
     assert watched.engine.name == "judge"
     assert watched.disagreements == 1
+
+
+def test_threads_share_one_count() -> None:
+    watched = Watched(every=3)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as threads:
+            verdicts = list(threads.map(lambda _: watched.verdicts(b"a", b"b"), range(1200)))
+    finally:
+        sys.setswitchinterval(before)
+    assert verdicts == [[1, 1]] * 1200
+    assert 700 < len(watched.judge.asked) < 900  # of 2,400, one in three
 
 
 def test_a_key_that_is_dropped_is_dropped_by_both() -> None:
