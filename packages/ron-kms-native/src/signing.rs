@@ -4,7 +4,11 @@
 //! the seed once, and overwrites what it keeps when it is dropped. The verifying part knows nothing of this.
 
 use graviola::{signing::eddsa::Ed25519SigningKey, util::is_cpu_supported};
-use pyo3::{exceptions::{PyTypeError, PyValueError}, prelude::*, types::PyBytes};
+use pyo3::{
+    exceptions::{PyTypeError, PyValueError},
+    prelude::*,
+    types::PyBytes,
+};
 
 /// A private key, expanded. It cannot be made but by `signer`, shows nothing, and is never written out.
 #[pyclass(frozen, module = "ron_kms_native")]
