@@ -52,7 +52,7 @@ ifneq ($(HAS_CARGO),)
 	@.venv/bin/stubtest ron_kms_native --concise --allowlist <(echo ron_kms_native.ron_kms_native) > .tools/stubs.log || { cat .tools/stubs.log; exit 1; }
 	@for crate in $(CRATES); do (cd $$crate && set -x && \
 		cargo fmt --check && \
-		cargo clippy --locked --all-targets --quiet -- -D warnings -W clippy::pedantic && \
+		cargo clippy --locked --all-targets --all-features --quiet -- -D warnings -W clippy::pedantic && \
 		cargo test --locked --quiet) || exit 1; done
 else
 	@echo "no cargo here: the Rust programs of benchmark and interop test are not checked"

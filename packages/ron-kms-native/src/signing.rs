@@ -23,6 +23,7 @@ impl Signer {
     }
 
     /// Raises `TypeError`: it is never written out, nor copied.
+    #[expect(clippy::unused_self, reason = "Python calls it as a method")]
     fn __reduce__(&self) -> PyResult<()> {
         Err(PyTypeError::new_err("a Signer is never written out"))
     }
