@@ -44,22 +44,18 @@ def main(argv: list[str]) -> int:
     asked = parser.parse_args(argv)
 
     sys.path.insert(0, str(ROOT / "tests/support"))
-    from service import machine  # noqa: PLC0415 - found since the line above
+    from service import append, machine  # noqa: PLC0415 - found since the line above
 
     counts = [f"--{name}={getattr(asked, name)}" for name in ("cases", "adversarial", "seed")]
     began = datetime.now(UTC)
     command = ["cargo", "run", "--release", "--locked", "--quiet", "--example", "campaign", "--", *counts]
     ran = subprocess.run(command, cwd=LEAF, stdout=subprocess.PIPE, text=True, check=False)
     print(ran.stdout)
-    if not asked.record.exists():
-        asked.record.parent.mkdir(parents=True, exist_ok=True)
-        asked.record.write_text(HEAD)
-    shown = " ".join(counts)
-    with asked.record.open("a") as record:
-        record.write(f"\n## {began:%Y-%m-%d %H:%M} UTC\n\n{machine()}. `campaign_native.py {shown}`\n")
-        record.write(f"\n{ran.stdout}")
-        if ran.returncode not in (0, 1):
-            record.write("\n**It did not come to its end.**\n")
+    text = f"\n## {began:%Y-%m-%d %H:%M} UTC\n\n{machine()}. `campaign_native.py {' '.join(counts)}`\n"
+    text += f"\n{ran.stdout}"
+    if ran.returncode not in (0, 1):
+        text += "\n**It did not come to its end.**\n"
+    append(asked.record, HEAD, text)
     return ran.returncode
 
 

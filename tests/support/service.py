@@ -208,9 +208,18 @@ def machine() -> str:
 def record(file: Path, head: str, columns: tuple[str, ...], row: tuple[object, ...]) -> None:
     """Append a row to a campaign's record; its first row makes the file."""
     columns = ("date", *columns, "machine")
+    cells = (datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), *row, machine())
+    append(
+        file,
+        f"{head}\n| {' | '.join(columns)} |\n|{'---|' * len(columns)}\n",
+        f"| {' | '.join(map(str, cells))} |\n",
+    )
+
+
+def append(file: Path, head: str, text: str) -> None:
+    """Append to a campaign's record; what comes first makes the file, with its head."""
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(f"{head}\n| {' | '.join(columns)} |\n|{'---|' * len(columns)}\n")
-    cells = (datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), *row, machine())
-    with file.open("a") as table:
-        table.write(f"| {' | '.join(map(str, cells))} |\n")
+        file.write_text(head)
+    with file.open("a") as record:
+        record.write(text)

@@ -4,6 +4,8 @@
 
 pub mod campaign;
 pub mod judges;
+#[path = "../../src/noise.rs"]
+mod noise;
 
 use std::sync::LazyLock;
 
@@ -14,6 +16,8 @@ use curve25519_dalek::{
 };
 use ron_kms_native::Path;
 use sha2::{Digest, Sha512};
+
+pub use self::noise::Noise;
 
 /// L, little-endian.
 pub const L: [u8; 32] = [
@@ -37,30 +41,7 @@ pub fn paths() -> Vec<Path> {
     [here, if lacking { &[Path::MODEL] } else { &[] }].concat()
 }
 
-/// A repeatable stream of noise (`SplitMix64`).
-pub struct Noise(pub u64);
-
 impl Noise {
-    pub fn word(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let word = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        word ^ (word >> 31)
-    }
-
-    pub fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.word() % end as u64).expect("below a usize")
-    }
-
-    pub fn bytes(&mut self, count: usize) -> Vec<u8> {
-        let words = (0..count.div_ceil(8)).flat_map(|_| self.word().to_le_bytes());
-        words.take(count).collect()
-    }
-
-    pub fn array<const N: usize>(&mut self) -> [u8; N] {
-        self.bytes(N).try_into().expect("as many")
-    }
-
     pub fn scalar(&mut self) -> Scalar {
         Scalar::from_bytes_mod_order_wide(&self.array())
     }

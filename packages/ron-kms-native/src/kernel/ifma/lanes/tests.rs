@@ -92,7 +92,7 @@ on_every_lanes! {
             let [a, mut b] = std::array::from_fn(|_| some(&mut noise));
             b[3] = a[3];
             let [va, vb] = [a, b].map(|x| lanes.load(&x));
-            let chosen = noise.bytes::<1>()[0];
+            let chosen = noise.array::<1>()[0];
             assert_eq!(va.less_than(vb), mask(|l| a[l] < b[l]));
             assert_eq!(va.equals(vb), mask(|l| a[l] == b[l]));
             assert_eq!(va.negative(), mask(|l| a[l] >> 63 == 1));
@@ -110,7 +110,7 @@ on_every_lanes! {
 
     bytes_arrive_in_their_lanes(lanes) {
         let mut noise = Noise(7);
-        let rows: [[u8; 32]; 8] = std::array::from_fn(|_| noise.bytes());
+        let rows: [[u8; 32]; 8] = std::array::from_fn(|_| noise.array());
         let word = |bytes: &[u8], k: usize| {
             u64::from_le_bytes(*bytes[8 * k..].first_chunk().expect("8 bytes"))
         };
@@ -132,7 +132,7 @@ on_every_lanes! {
 
     padding_follows_the_last_byte(lanes) {
         let mut noise = Noise(8);
-        let bytes = noise.bytes::<200>();
+        let bytes = noise.array::<200>();
         for length in 0..=bytes.len() {
             let text: Box<[u8]> = bytes[..length].into(); // nothing readable beside it
             let mut stream = [text.as_ref(), &[0x80], &[0; 300]].concat();

@@ -74,7 +74,7 @@ on_every_lanes! {
                     (0, 0) => Scalar::ZERO,
                     (0, 1) => Scalar::ONE,
                     (0, 2) => -Scalar::ONE,
-                    _ => Scalar::from_bytes_mod_order_wide(&noise.bytes()),
+                    _ => Scalar::from_bytes_mod_order_wide(&noise.array()),
                 });
                 let chosen: [usize; 8] = std::array::from_fn(|_| noise.below(5));
                 let vectors = scalars.map(words);
@@ -99,7 +99,7 @@ on_every_lanes! {
         let point = ED25519_BASEPOINT_POINT + EIGHT_TORSION[1];
         let comb = comb(point, 6);
         for _ in 0..20 {
-            let scalar = Scalar::from_bytes_mod_order_wide(&noise.bytes());
+            let scalar = Scalar::from_bytes_mod_order_wide(&noise.array());
             let mut lookups = Lookups::new();
             let below_l = scalar::Scalar::from_canonical(scalar.as_bytes()).expect("below L");
             lookups.deal(&below_l, &comb);

@@ -8,8 +8,8 @@ on_every_lanes! {
     digests_are_those_of_sha2_for_any_eight_lengths(lanes) {
         let mut noise = Noise(9);
         let comb = Comb::new(&Affine::NEUTRAL, Width::MIN);
-        let rows: [[u8; 32]; 8] = std::array::from_fn(|_| noise.bytes());
-        let text = noise.bytes::<1500>();
+        let rows: [[u8; 32]; 8] = std::array::from_fn(|_| noise.array());
+        let text = noise.array::<1500>();
         for round in 0..900_usize {
             let messages: [Box<[u8]>; 8] = std::array::from_fn(|l| {
                 let bytes = match round {
